@@ -1,0 +1,150 @@
+"""minimize(): the only loop over steps."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from experiments.trace import History, Ladder, Trace, join, select
+from optim.base import Optimizer
+from problems.base import Array, Instance, Problem, Seeds
+
+LANE_MULTIPLE = 64  # see pad()
+CACHE_FLOATS = 1 << 17  # 1 MiB: twice a usual second-level cache, the fastest block measured
+STATE_FLOATS = 6  # what optimizer and loop hold for each parameter
+
+
+def minimize(
+    problem: Problem,
+    optimizer: Optimizer,
+    seeds: Seeds,
+    *,
+    steps: int,
+    points: int = 100,
+    params: bool = False,
+) -> Trace:
+    """Run one lane for each entry of ``seeds`` and return what happened.
+
+    A lane's numbers are the same bits alone or in any company.
+
+    Args:
+        optimizer: its hyperparameters are numbers or arrays of shape (lanes,).
+        seeds: (lanes,), from 0.
+        steps: how many, from 1.
+        points: how many of the steps 0 ... ``steps`` are recorded, from 2.
+        params: whether to record the path of the parameters and their effective rates.
+
+    Raises:
+        ValueError: a count is too small, or hyperparameters and seeds differ in length.
+    """
+    seeds = np.atleast_1d(np.asarray(seeds, dtype=np.int64))
+    check_request(optimizer, seeds, steps, points)
+    recorded = recorded_steps(steps, points)
+    with np.errstate(all="ignore"), threadpool_limits(1, user_api="blas"):
+        blocks = [
+            run_block(problem, optimizer.take(lanes), seeds[lanes], recorded, params)
+            for lanes in block_slices(problem, len(seeds))
+        ]
+    return join(blocks)
+
+
+def check_request(optimizer: Optimizer, seeds: Seeds, steps: int, points: int) -> None:
+    """Raise ValueError when there is nothing to run or lengths differ."""
+    for key, value, least in (
+        ("steps", steps, 1),
+        ("record.points", points, 2),
+        ("seed", seeds.min(initial=0), 0),
+    ):
+        if value < least:
+            raise ValueError(f"{key} must be an integer in [{least}, inf), got {value}")
+    for key in optimizer.hyperparameters():
+        length = np.shape(getattr(optimizer, key))
+        if length not in ((), seeds.shape):
+            raise ValueError(
+                f"{type(optimizer).__name__}: {key} has shape {length}, but there are {len(seeds)} seeds"
+            )
+
+
+def recorded_steps(steps: int, points: int) -> NDArray[np.int64]:
+    """Return the steps to record: 0, then log-spaced, then ``steps``; all if there are few."""
+    if points > steps:
+        return np.arange(steps + 1)
+    chosen = [0, 1] if points > 2 else [0, steps]
+    for left in range(points - 2, 0, -1):
+        # the ratio that spreads what is left evenly, recomputed as whole steps are taken
+        ratio = (steps / chosen[-1]) ** (1 / left)
+        chosen.append(max(chosen[-1] + 1, round(chosen[-1] * ratio)))
+    return np.array(chosen)
+
+
+def block_size(problem: Problem) -> int:
+    """Return how many lanes keep a block's working set in the cache."""
+    dim = len(problem.instance(np.zeros(1, dtype=np.int64)).start)
+    lanes = CACHE_FLOATS // (problem.floats_per_lane + STATE_FLOATS * dim)
+    return max(LANE_MULTIPLE, lanes // LANE_MULTIPLE * LANE_MULTIPLE)
+
+
+def block_slices(problem: Problem, lanes: int) -> list[slice]:
+    """Cut the lanes into blocks."""
+    size = block_size(problem)
+    return [slice(first, min(first + size, lanes)) for first in range(0, lanes, size)]
+
+
+def run_block(
+    problem: Problem, optimizer: Optimizer, seeds: Seeds, recorded: NDArray[np.int64], with_path: bool
+) -> Trace:
+    """Run the lanes of one block, padded, and return their trace without the padding."""
+    began = time.perf_counter()
+    lanes = len(seeds)
+    # Repeating the last lane up to a multiple of 64 makes a matrix product treat every
+    # lane alike: the same one alone, here, or in another block gives the same bits.
+    padded = np.minimum(np.arange(lanes + -lanes % LANE_MULTIPLE), lanes - 1)
+    instance = problem.instance(seeds[padded])
+    trace = advance(instance, optimizer.take(padded), recorded, with_path)
+    seconds = np.full(len(padded), (time.perf_counter() - began) / lanes)
+    return select(replace(trace, seconds=seconds), slice(0, lanes))
+
+
+def advance(instance: Instance, optimizer: Optimizer, recorded: NDArray[np.int64], with_path: bool) -> Trace:
+    """Take the steps. The arrays made here are this function's own, and it fills them in."""
+    params = instance.start
+    state = optimizer.init(params)
+    loss, grads = observe(instance, params, 0)
+    alive = np.isfinite(loss)
+    diverged_at = np.where(alive, -1, 0)
+    last_params, best_loss = params.copy(), loss
+    ladder = Ladder(loss - instance.minimum)
+    history = History(instance, len(recorded), with_path)
+    history.record(0, loss, grads, params, alive, None)
+    row = 1
+    for step in range(1, int(recorded[-1]) + 1):
+        updates, state = optimizer.update(grads, state, params)
+        moved = params + updates
+        loss, moved_grads = observe(instance, moved, step)
+        finite = np.isfinite(loss) & np.isfinite(moved).all(axis=0)
+        if not finite.all():
+            fallen = alive & ~finite
+            diverged_at[fallen] = step
+            last_params[:, fallen] = params[:, fallen]
+            alive = alive & finite
+            loss = np.where(alive, loss, np.nan)
+            if not alive.any():
+                break
+        best_loss = np.fmin(best_loss, loss)
+        ladder.climb(step, loss - instance.minimum)
+        if step == recorded[row]:
+            rate = -updates / grads if with_path else None
+            history.record(row, loss, moved_grads, moved, alive, rate)
+            row += 1
+        params, grads = moved, moved_grads
+    return history.trace(recorded, np.where(alive, params, last_params), best_loss, diverged_at, ladder.hits)
+
+
+def observe(instance: Instance, params: Array, step: int) -> tuple[Array, Array]:
+    """Return the objective on all data, and the gradient that the next step will use."""
+    loss, grads = instance.loss_and_grad(params, step)
+    return (instance.loss(params) if instance.stochastic else loss), grads

@@ -1,0 +1,162 @@
+"""What a run leaves in memory: the record of its lanes, and how it is filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from problems.base import Array, Instance
+
+TARGETS = tuple(10.0**-k for k in range(1, 9))
+"""The ladder: fractions of its first suboptimality that a lane is to fall to."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What happened to each lane. NaN from the step on at which a lane diverged.
+
+    Attributes:
+        step: (points,), the recorded steps: 0, then log-spaced, the last included.
+        loss, suboptimality, grad_norm, distance: (points, lanes), on all data.
+        metrics: name -> (points, lanes).
+        params: (dim, lanes), the last that were finite.
+        best_loss: (lanes,), the least loss over all steps, the start included.
+        diverged_at: (lanes,), the first step that was not finite, -1 for never.
+        hits: (targets, lanes), the first step at which the suboptimality was at most
+            that fraction of its first value, -1 for never.
+        path, rate: (points, dim, lanes), the parameters and the effective learning rate
+            (step over gradient) of the step that led to them; None unless asked for.
+        seconds: (lanes,), each lane's share of its block's time.
+    """
+
+    step: NDArray[np.int64]
+    loss: Array
+    suboptimality: Array
+    grad_norm: Array
+    distance: Array
+    metrics: dict[str, Array]
+    params: Array
+    best_loss: Array
+    diverged_at: NDArray[np.int64]
+    hits: NDArray[np.int64]
+    path: Array | None
+    rate: Array | None
+    seconds: Array
+
+
+class Ladder:
+    """The targets that each lane has reached, and when."""
+
+    def __init__(self, first: Array) -> None:
+        lanes = len(first)
+        self.hits = np.full((len(TARGETS), lanes), -1)
+        # one rung more than there are targets: minus infinity is never reached
+        self.rungs = np.vstack([np.multiply.outer(TARGETS, first), np.full(lanes, -np.inf)])
+        self.rung = np.zeros(lanes, dtype=np.int64)
+        self.threshold = self.rungs[0].copy()
+        self.climb(0, first)
+
+    def climb(self, step: int, suboptimality: Array) -> None:
+        """Note the targets reached at this step; one comparison, then only those lanes."""
+        passed = suboptimality <= self.threshold
+        while passed.any():
+            lanes = np.flatnonzero(passed)
+            self.hits[self.rung[lanes], lanes] = step
+            self.rung[lanes] += 1
+            self.threshold[lanes] = self.rungs[self.rung[lanes], lanes]
+            passed = suboptimality <= self.threshold
+
+
+class History:
+    """The recorded steps, row by row; what is never recorded stays NaN."""
+
+    def __init__(self, instance: Instance, points: int, with_path: bool) -> None:
+        dim, lanes = instance.start.shape
+        self.instance = instance
+        self.measures = {
+            name: np.full((points, lanes), np.nan)
+            for name in ("loss", "suboptimality", "grad_norm", "distance", *instance.metrics(instance.start))
+        }
+        self.path = np.full((points, dim, lanes), np.nan) if with_path else None
+        self.rate = np.full((points, dim, lanes), np.nan) if with_path else None
+
+    def record(
+        self, row: int, loss: Array, grads: Array, params: Array, alive: NDArray[np.bool_], rate: Array | None
+    ) -> None:
+        """Fill in one row; lanes that are not alive get NaN."""
+        instance = self.instance
+        if instance.stochastic:
+            grads = instance.loss_and_grad(params, None)[1]
+        minimiser = np.nan if instance.minimiser is None else instance.minimiser
+        measured = {
+            "loss": loss,
+            "suboptimality": np.maximum(loss - instance.minimum, 0),  # below 0 by rounding only
+            "grad_norm": np.sqrt((grads**2).sum(axis=0)),
+            "distance": np.sqrt(((params - minimiser) ** 2).sum(axis=0)),
+            **instance.metrics(params),
+        }
+        for name, values in measured.items():
+            self.measures[name][row] = np.where(alive, values, np.nan)
+        if self.path is not None and self.rate is not None:
+            self.path[row] = np.where(alive, params, np.nan)
+            self.rate[row] = np.nan if rate is None else np.where(alive, rate, np.nan)
+
+    def trace(
+        self,
+        recorded: NDArray[np.int64],
+        params: Array,
+        best_loss: Array,
+        diverged_at: NDArray[np.int64],
+        hits: NDArray[np.int64],
+    ) -> Trace:
+        """Return the finished record."""
+        loss, suboptimality, grad_norm, distance, *others = self.measures.items()
+        return Trace(
+            step=recorded,
+            loss=loss[1],
+            suboptimality=suboptimality[1],
+            grad_norm=grad_norm[1],
+            distance=distance[1],
+            metrics=dict(others),
+            params=params,
+            best_loss=best_loss,
+            diverged_at=diverged_at,
+            hits=hits,
+            path=self.path,
+            rate=self.rate,
+            seconds=np.zeros(0),
+        )
+
+
+def lane_arrays(trace: Trace) -> dict[str, Any]:
+    """Return the fields whose last axis is the lanes."""
+    return {f.name: getattr(trace, f.name) for f in fields(trace) if f.name != "step"}
+
+
+def on_arrays(function: Callable[..., Any], *values: Any) -> Any:
+    """Apply ``function`` to arrays, to the arrays in dictionaries, and to None not at all."""
+    if values[0] is None:
+        return None
+    if isinstance(values[0], dict):
+        return {name: function(*(value[name] for value in values)) for name in values[0]}
+    return function(*values)
+
+
+def select(trace: Trace, lanes: slice) -> Trace:
+    """Return the trace of some of the lanes."""
+    kept = {name: on_arrays(lambda a: a[..., lanes], value) for name, value in lane_arrays(trace).items()}
+    return replace(trace, **kept)
+
+
+def join(traces: list[Trace]) -> Trace:
+    """Return one trace of all the lanes of several, in their order."""
+    columns = [lane_arrays(trace) for trace in traces]
+    joined = {
+        name: on_arrays(lambda *parts: np.concatenate(parts, axis=-1), *(column[name] for column in columns))
+        for name in columns[0]
+    }
+    return replace(traces[0], **joined)

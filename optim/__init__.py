@@ -1,0 +1,11 @@
+"""Optimizers, each in a file of its own; every file in this folder is registered."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from optim.base import OPTIMIZERS, Optimizer, Range, hyper, register
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["OPTIMIZERS", "Optimizer", "Range", "hyper", "register"]

@@ -1,0 +1,137 @@
+"""What an optimizer is, how it declares its hyperparameters, and the registry."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Hyper = float | Array
+"""A hyperparameter: one number for all lanes, or an array of shape ``(lanes,)``."""
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {}
+"""Every registered optimizer class under the name a user types."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """The interval a hyperparameter must lie in; infinite ends are always excluded."""
+
+    low: float
+    high: float
+    open_low: bool
+    open_high: bool
+
+    def contains(self, value: Array) -> NDArray[np.bool_]:
+        """Tell for each entry of ``value`` whether it lies inside (NaN never does)."""
+        above = value > self.low if self.open_low else value >= self.low
+        below = value < self.high if self.open_high else value <= self.high
+        return np.isfinite(value) & above & below
+
+    def __str__(self) -> str:
+        left = "(" if self.open_low or np.isinf(self.low) else "["
+        right = ")" if self.open_high or np.isinf(self.high) else "]"
+        return f"{left}{self.low:g}, {self.high:g}{right}"
+
+
+def hyper(
+    default: float,
+    *,
+    low: float = -np.inf,
+    high: float = np.inf,
+    open_low: bool = False,
+    open_high: bool = False,
+) -> Any:
+    """Declare a numeric hyperparameter with its default and its range."""
+    return field(default=default, metadata={"range": Range(low, high, open_low, open_high)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer(ABC):
+    """A rule that turns gradients into updates, for many lanes at once.
+
+    Fields are the hyperparameters: numbers or arrays of shape ``(lanes,)``, checked
+    against their declared ranges when the optimizer is made.
+
+    Raises:
+        ValueError: a value lies outside its range, or is not a number.
+    """
+
+    name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):
+            value = getattr(self, spec.name)
+            if "range" in spec.metadata:
+                checked = _checked(f"{type(self).__name__}: {spec.name}", value, spec.metadata["range"])
+                object.__setattr__(self, spec.name, checked)
+            elif not isinstance(value, bool | np.bool_):
+                raise ValueError(f"{type(self).__name__}: {spec.name} must be true or false, got {value!r}")
+        self.check()
+
+    def check(self) -> None:  # noqa: B027 - most optimizers have no rule that spans fields
+        """Raise ValueError when values that are each in range do not go together."""
+
+    @abstractmethod
+    def init(self, params: Array) -> Any:
+        """Return the state before the first step, for ``params`` of shape (dim, lanes)."""
+
+    @abstractmethod
+    def update(self, grads: Array, state: Any, params: Array) -> tuple[Array, Any]:
+        """Return the updates to ADD to ``params`` and the next state; mutate nothing.
+
+        ``grads``, ``params`` and the updates have shape (dim, lanes).
+        """
+
+    @classmethod
+    def hyperparameters(cls) -> dict[str, Range]:
+        """Return the numeric hyperparameters, in order, with their ranges."""
+        return {f.name: f.metadata["range"] for f in fields(cls) if "range" in f.metadata}
+
+    def take(self, lanes: Any) -> Self:
+        """Return this optimizer for some of the lanes, given as a slice or indices."""
+        values = {name: getattr(self, name) for name in self.hyperparameters()}
+        return replace(self, **{name: _compact(v[lanes]) for name, v in values.items() if np.ndim(v)})
+
+
+def _checked(label: str, value: Any, allowed: Range) -> Hyper:
+    if isinstance(value, bool | str) or value is None:
+        raise ValueError(f"{label} must be a number in {allowed}, got {value!r}")
+    numbers = np.asarray(value, dtype=np.float64)
+    outside = ~allowed.contains(numbers)
+    if outside.any():
+        raise ValueError(f"{label} must be in {allowed}, got {numbers[outside].flat[0]!s}")
+    return float(numbers) if numbers.ndim == 0 else numbers
+
+
+def _compact(values: Array) -> Hyper:
+    # One number broadcasts faster than an array of equal ones, and lets a term be skipped.
+    return float(values[0]) if (values == values[0]).all() else values
+
+
+def add_weight_decay(grads: Array, weight_decay: Hyper, params: Array) -> Array:
+    """Return the gradients of the loss plus ``weight_decay / 2 * ||params||^2``."""
+    if isinstance(weight_decay, float) and weight_decay == 0:
+        return grads
+    return grads + weight_decay * params
+
+
+OptimizerClass = TypeVar("OptimizerClass", bound=type[Optimizer])
+
+
+def register(name: str) -> Callable[[OptimizerClass], OptimizerClass]:
+    """Enter the decorated class in ``OPTIMIZERS`` under ``name``."""
+
+    def enter(cls: OptimizerClass) -> OptimizerClass:
+        if name in OPTIMIZERS:
+            raise ValueError(f"the optimizer name {name!r} is taken by {OPTIMIZERS[name].__name__}")
+        cls.name = name
+        OPTIMIZERS[name] = cls
+        return cls
+
+    return enter

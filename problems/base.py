@@ -1,0 +1,144 @@
+"""What a problem is, how it declares its constants, and the registry."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Seeds = NDArray[np.int64]
+
+PROBLEMS: dict[str, type[Problem]] = {}
+"""Every registered problem class under the name a user types."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers that a constant may be: an interval, ends included unless infinite."""
+
+    low: float = -np.inf
+    high: float = np.inf
+    integer: bool = False
+    optional: bool = False
+
+    def allows(self, value: Any) -> bool:
+        if value is None:
+            return self.optional
+        kind = Integral if self.integer else Real
+        is_number = isinstance(value, kind) and not isinstance(value, bool)
+        return is_number and bool(np.isfinite(value)) and self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        noun = "an integer" if self.integer else "a number"
+        left, right = "(" if np.isinf(self.low) else "[", ")" if np.isinf(self.high) else "]"
+        return f"{noun} in {left}{self.low:g}, {self.high:g}{right}" + (", or null" if self.optional else "")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The words that a constant may be."""
+
+    words: tuple[str, ...]
+
+    def allows(self, value: Any) -> bool:
+        return value in self.words
+
+    def __str__(self) -> str:
+        return "one of " + ", ".join(self.words)
+
+
+def constant(default: Any, allowed: Numbers | Choice) -> Any:
+    """Declare a constant of a problem with its default and what it may be."""
+    return field(default=default, metadata={"allowed": allowed})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem(ABC):
+    """A function to minimise, with its constants as fields.
+
+    Raises:
+        ValueError: a constant is not what its declaration allows.
+    """
+
+    name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):
+            value, allowed = getattr(self, spec.name), spec.metadata["allowed"]
+            if not allowed.allows(value):
+                raise ValueError(f"{type(self).__name__}: {spec.name} must be {allowed}, got {value!r}")
+        self.check()
+
+    def check(self) -> None:  # noqa: B027 - most problems have no rule that spans constants
+        """Raise ValueError when constants that are each allowed do not go together."""
+
+    @abstractmethod
+    def instance(self, seeds: Seeds) -> Instance:
+        """Return the problem as the lanes with these seeds, shape (lanes,), meet it.
+
+        What a lane gets depends on its own seed alone.
+        """
+
+    @property
+    @abstractmethod
+    def floats_per_lane(self) -> int:
+        """How many float64 numbers one evaluation touches for each lane, roughly."""
+
+    @property
+    @abstractmethod
+    def metric_names(self) -> tuple[str, ...]:
+        """The names of what ``Instance.metrics`` returns, known without evaluating it."""
+
+
+class Instance(ABC):
+    """A problem for a given row of lanes.
+
+    Attributes:
+        start: (dim, lanes), where each lane begins.
+        minimum: (lanes,), the least loss there is; NaN where it is not known.
+        minimiser: (dim, lanes), where that loss is; None where it is not known.
+        stochastic: whether ``loss_and_grad`` sees a minibatch rather than all data.
+    """
+
+    start: Array
+    minimum: Array
+    minimiser: Array | None
+    stochastic: bool = False
+
+    @abstractmethod
+    def loss(self, params: Array) -> Array:
+        """Return the objective on all data, shape (lanes,), at ``params`` (dim, lanes)."""
+
+    @abstractmethod
+    def loss_and_grad(self, params: Array, step: int | None) -> tuple[Array, Array]:
+        """Return what the optimizer sees at ``step``: loss (lanes,), gradient (dim, lanes).
+
+        On the minibatch of that step where the problem has one; ``step=None`` asks for
+        all data.
+        """
+
+    def metrics(self, params: Array) -> dict[str, Array]:
+        """Return what else is worth recording, each of shape (lanes,)."""
+        return {}
+
+
+ProblemClass = TypeVar("ProblemClass", bound=type[Problem])
+
+
+def register(name: str) -> Callable[[ProblemClass], ProblemClass]:
+    """Enter the decorated class in ``PROBLEMS`` under ``name``."""
+
+    def enter(cls: ProblemClass) -> ProblemClass:
+        if name in PROBLEMS:
+            raise ValueError(f"the problem name {name!r} is taken by {PROBLEMS[name].__name__}")
+        cls.name = name
+        PROBLEMS[name] = cls
+        return cls
+
+    return enter
