@@ -34,6 +34,12 @@ class Numbers:
         is_number = isinstance(value, kind) and not isinstance(value, bool)
         return is_number and bool(np.isfinite(value)) and self.low <= value <= self.high
 
+    def plain(self, value: Any) -> Any:
+        """Return an allowed value in its one plain type, so that 2 and 2.0 are the same."""
+        if value is None:
+            return None
+        return int(value) if self.integer else float(value)
+
     def __str__(self) -> str:
         noun = "an integer" if self.integer else "a number"
         left, right = "(" if np.isinf(self.low) else "[", ")" if np.isinf(self.high) else "]"
@@ -48,6 +54,10 @@ class Choice:
 
     def allows(self, value: Any) -> bool:
         return value in self.words
+
+    def plain(self, value: Any) -> Any:
+        """Return an allowed value as it is."""
+        return value
 
     def __str__(self) -> str:
         return "one of " + ", ".join(self.words)
@@ -73,6 +83,7 @@ class Problem(ABC):
             value, allowed = getattr(self, spec.name), spec.metadata["allowed"]
             if not allowed.allows(value):
                 raise ValueError(f"{type(self).__name__}: {spec.name} must be {allowed}, got {value!r}")
+            object.__setattr__(self, spec.name, allowed.plain(value))
         self.check()
 
     def check(self) -> None:  # noqa: B027 - most problems have no rule that spans constants

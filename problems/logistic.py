@@ -1,25 +1,17 @@
 """L2-regularised logistic regression on real data."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_breast_cancer, load_digits, load_wine
-from sklearn.linear_model import LogisticRegression as ReferenceSolver
-from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import StandardScaler
-
 from problems.base import Array, Choice, Instance, Numbers, Problem, Seeds, constant, register
 
-LOADERS: dict[str, Callable[..., Any]] = {
-    "breast_cancer": load_breast_cancer,
-    "digits": load_digits,
-    "wine": load_wine,
-}
+# scikit-learn is imported where it is used: it costs a second that other problems need not pay
+DATA_SETS = ("breast_cancer", "digits", "wine")
 START_SCALE = 0.1
 LANE_MULTIPLE = 64  # the width at which a matrix product gives a lane the same bits in any company
 
@@ -53,7 +45,7 @@ class LogisticRegression(Problem):
         ValueError: the batch is larger than the training set.
     """
 
-    data: str = constant("breast_cancer", Choice(tuple(LOADERS)))
+    data: str = constant("breast_cancer", Choice(DATA_SETS))
     l2: float = constant(0.01, Numbers(low=1e-8))
     batch_size: int | None = constant(None, Numbers(low=1, integer=True, optional=True))
     test_size: float = constant(0.25, Numbers(low=0.05, high=0.95))
@@ -116,7 +108,11 @@ class Split(NamedTuple):
 
 @lru_cache
 def load_split(data: str, test_size: float) -> Split:
-    x, y = LOADERS[data](return_X_y=True)
+    from sklearn import datasets
+    from sklearn.model_selection import train_test_split
+    from sklearn.preprocessing import StandardScaler
+
+    x, y = getattr(datasets, f"load_{data}")(return_X_y=True)
     x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=test_size, stratify=y, random_state=0)
     scaler = StandardScaler().fit(x_train)
     x_train, x_test = (np.insert(scaler.transform(part), x.shape[1], 1, axis=1) for part in (x_train, x_test))
@@ -126,6 +122,8 @@ def load_split(data: str, test_size: float) -> Split:
 @lru_cache
 def reference_solution(data: str, l2: float, test_size: float) -> Array:
     """Return the minimiser, shape (dim,), by scikit-learn's Newton method."""
+    from sklearn.linear_model import LogisticRegression as ReferenceSolver
+
     split = load_split(data, test_size)
     solver = ReferenceSolver(
         C=1 / (l2 * len(split.y_train)),

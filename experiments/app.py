@@ -1,0 +1,108 @@
+"""What every command has in common: Hydra's grammar, and one clear line for bad input."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+import hydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from optim import OPTIMIZERS
+from problems import PROBLEMS
+
+CONF = Path(__file__).parent.parent / "conf"
+Task = Callable[[DictConfig], Any]
+
+
+def command(config_name: str, task: Task) -> Callable[[], None]:
+    """Return the entry point of a command: ``task`` as a Hydra app with conf/<config_name>.yaml."""
+
+    def main() -> None:
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come out here, not as Hydra prints them
+        sys.argv[1:] = [swept(argument, sys.argv) for argument in sys.argv[1:]]
+        app = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(task)
+        try:
+            app()
+        except (HydraException, OmegaConfBaseException) as error:
+            fail(one_line(error, config_name))
+
+    return main
+
+
+def swept(argument: str, arguments: list[str]) -> str:
+    """Return a nested override of a multirun as a sweep, if need be over its one value.
+
+    Hydra applies plain overrides before the sweep has chosen the group; as a sweep, a
+    key that only some options have reaches the sweeper, which knows where it applies.
+    """
+    multirun = {"-m", "--multirun"} & set(arguments) or any(a.startswith("+experiment=") for a in arguments)
+    if not multirun or not re.match(r"(optimizer|problem)\.\w+=", argument):
+        return argument
+    override = OverridesParser.create().parse_override(argument)
+    if override.is_sweep_override():
+        return argument
+    key, _, text = argument.partition("=")
+    return f"{key}=choice({text})"
+
+
+@contextmanager
+def bad_input_ends_here() -> Iterator[None]:
+    """End the command with one line when the configuration inside asks for what cannot be."""
+    try:
+        yield
+    except (ValueError, HydraException, OmegaConfBaseException) as error:
+        fail(one_line(error, "config"))
+
+
+def fail(line: str) -> NoReturn:
+    """End the command with this line and exit code 2."""
+    print(f"error: {line}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def one_line(error: Exception, config_name: str) -> str:
+    """Return what is wrong in one line that names the key, the value and what is allowed."""
+    text = f"{error}"
+    missing = re.search(r"Could not find '(\w+)/([^']*)'", text)
+    if missing:
+        return unknown_choice(missing[1], missing[2])
+    key = re.search(r"Could not override '[\w./]+'.\nTo append to your config use \+(.+)", text)
+    if key:
+        return unknown_key(key[1], config_name)
+    if "requires --multirun" in text or "Ambiguous value" in text:
+        argument = re.search(r"'([^']*=.*?)'", text)
+        return f"{argument[1] if argument else text}: several values make a grid; add -m"
+    cause = error.__cause__ or error
+    return " ".join(f"{cause}".split("\n")[0].split())
+
+
+def unknown_choice(group: str, value: str) -> str:
+    """Return the line for a group that has no such option."""
+    options = ", ".join(sorted(file.stem for file in (CONF / group).glob("*.yaml")))
+    return f"{group} must be one of {options or '(nothing)'}, got '{value}'"
+
+
+def unknown_key(override: str, config_name: str) -> str:
+    """Return the line for an override (key=value) whose key does not exist, with those that do."""
+    group, _, name = override.partition("=")[0].rpartition(".")
+    registries: dict[str, dict[str, type[Any]]] = {"optimizer": OPTIMIZERS, "problem": PROBLEMS}
+    if group in registries:
+        having = {label: [f.name for f in fields(cls)] for label, cls in sorted(registries[group].items())}
+        owners = [label for label, names in having.items() if name in names]
+        if owners:
+            return f"{override}: only {', '.join(owners)} has {name}; choose it with {group}={owners[0]}"
+        known = "; ".join(f"{label} has {', '.join(names)}" for label, names in having.items())
+        return f"{override}: no {group} has {name}; {known}"
+    config = OmegaConf.load(CONF / f"{config_name}.yaml")
+    known = ", ".join(str(key) for key in config if key not in ("defaults", "hydra", "axes", "progress"))
+    return f"{override}: there is no such key; there are optimizer, problem, {known}"

@@ -1,0 +1,1 @@
+"""A Hydra sweeper that keeps sweeps over seeds and hyperparameters inside a job."""

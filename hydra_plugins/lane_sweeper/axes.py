@@ -1,0 +1,128 @@
+"""Overrides as the user writes them -> jobs, and the axes that stay inside each job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+
+SPACED = re.compile(r"(logspace|linspace):([^:]+):([^:]+):([^:]+)")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of a sweep: its overrides, and its axes as the user wrote them."""
+
+    overrides: tuple[str, ...]
+    axes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def arguments(self) -> list[str]:
+        """Return the overrides that make Hydra run this job."""
+        inner = ",".join(f"{key}:{quoted(text)}" for key, text in self.axes.items())
+        return [*self.overrides, f"+axes={{{inner}}}"] if self.axes else list(self.overrides)
+
+
+def quoted(text: str) -> str:
+    """Return ``text`` as a quoted string of Hydra's grammar."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def split(
+    overrides: Sequence[Override], is_axis: Callable[[str], bool], has_key: Callable[[list[str], str], bool]
+) -> tuple[list[Job], list[str]]:
+    """Return the jobs of a sweep, and a line for each key that some of them do not have.
+
+    Args:
+        overrides: parsed; of two with the same key the later one holds.
+        is_axis: whether a swept key may stay inside a job.
+        has_key: whether a job with these other overrides has that key.
+
+    Raises:
+        ValueError: a key that no job has.
+    """
+    last = {override.get_key_element(): override for override in overrides}
+    axes = {key: written(o) for key, o in last.items() if is_axis(key) and varies(o)}
+    fixed = [override for key, override in last.items() if key not in axes]
+    choices = [o for o in fixed if "." not in o.get_key_element()]
+    nested = [o for o in fixed if "." in o.get_key_element()]
+    jobs, missing, cells = [], dict.fromkeys([*axes, *(o.get_key_element() for o in nested)], 0), 0
+    for chosen in product(choices):
+        cells += 1
+        has = {key: has_key(chosen, key) for key in missing}
+        for key, present in has.items():
+            missing[key] += not present
+        kept = [o for o in nested if has[o.get_key_element()]]
+        inside = {key: text for key, text in axes.items() if has[key]}
+        jobs += [Job((*chosen, *rest), inside) for rest in product(kept)]
+    nowhere = [key for key, count in missing.items() if count == cells]
+    if nowhere:
+        raise KeyError(str(last[nowhere[0]].input_line))
+    return jobs, [
+        f"{key} does not apply to {n} of {cells} cells: dropped there" for key, n in missing.items() if n
+    ]
+
+
+def product(overrides: Sequence[Override]) -> list[list[str]]:
+    """Return the Cartesian product of the sweeps among these overrides."""
+    [batch] = BasicSweeper.split_arguments(list(overrides), max_batch_size=None)
+    return batch
+
+
+def varies(override: Override) -> bool:
+    """Tell whether an override is a sweep, or spells one of the two spaced axes."""
+    return override.is_sweep_override() or bool(SPACED.fullmatch(written(override)))
+
+
+def written(override: Override) -> str:
+    """Return the value of an override as the user wrote it."""
+    return str(override.input_line).partition("=")[2]
+
+
+def values(key: str, text: str) -> list[Any]:
+    """Return the values of one axis.
+
+    ``text`` is a value or sweep of Hydra's grammar (``0.1,0.2``, ``range(0,100)``,
+    ``choice(...)``), in which ``logspace:low:high:count`` and ``linspace:low:high:count``
+    stand for that many values, both ends included.
+
+    Raises:
+        ValueError: a sweep without a count, or a spaced axis that is not well formed.
+    """
+    override = OverridesParser.create().parse_override(f"{key}={text}")
+    if override.is_sweep_override() and not override.is_discrete_sweep():
+        raise ValueError(
+            f"{key}={text}: how many values? Write logspace:low:high:count or linspace:low:high:count"
+        )
+    elements = override.sweep_iterator() if override.is_sweep_override() else [override.value()]
+    found = [value for element in elements for value in spaced(key, element)]
+    if not found:
+        raise ValueError(f"{key}={text}: there must be at least one value, got none")
+    return found
+
+
+def spaced(key: str, element: Any) -> Iterable[Any]:
+    """Return the values that a spaced axis stands for, or the element itself."""
+    import numpy as np
+
+    match = SPACED.fullmatch(element.strip("'\"")) if isinstance(element, str) else None
+    if match is None:
+        return [element]
+    try:
+        low, high, count = float(match[2]), float(match[3]), int(match[4])
+    except ValueError:
+        low, high, count = 0.0, 0.0, 0
+    if count < 2 or not low < high or (match[1] == "logspace" and low <= 0):
+        raise ValueError(
+            f"{key}={element}: {match[1]}:low:high:count needs "
+            f"{'0 < ' if match[1] == 'logspace' else ''}low < high and a count from 2"
+        )
+    grid = np.geomspace(low, high, count) if match[1] == "logspace" else np.linspace(low, high, count)
+    # twelve digits: 0.01 on the way from 1e-3 to 1 is then the 0.01 that a user types
+    return [float(f"{value:.12g}") for value in grid]
