@@ -7,7 +7,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -37,7 +37,7 @@ class Outcome:
 
 def run(config: DictConfig) -> Outcome:
     """Run what the store does not have of one cell."""
-    cell = cell_from(config)
+    cell = cell_from(config, config.axes)
     store = Store(study_folder(config))
     stored = cell.runs["run"].isin(store.ids(cell.optimizer.name, cell.problem.name)).to_numpy()
     place = config.progress or {"before": 0, "total": len(cell.runs), "began": time.time()}
@@ -61,14 +61,14 @@ def run_block(cell: Cell, store: Store) -> None:
     store.write(cell, trace, provenance())
 
 
-def cell_from(config: DictConfig) -> Cell:
-    """Return the cell that a job's config describes; bad input ends the command."""
+def cell_from(config: DictConfig, axes: Mapping[str, str]) -> Cell:
+    """Return the cell of these settings and axes as the user wrote them; bad input ends the command."""
     with bad_input_ends_here():
         checked_study(config.study)
         settings = OmegaConf.to_container(config, resolve=True)
         assert isinstance(settings, dict)
-        axes = {key: values(key, text) for key, text in settings["axes"].items()}
-        return cell_of({str(key): value for key, value in settings.items()}, axes)
+        expanded = {key: values(key, text) for key, text in axes.items()}
+        return cell_of({str(key): value for key, value in settings.items()}, expanded)
 
 
 def study_folder(config: DictConfig) -> Path:

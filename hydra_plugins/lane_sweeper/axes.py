@@ -1,13 +1,13 @@
 """Overrides as the user writes them -> jobs, and the axes that stay inside each job."""
 
-from __future__ import annotations
-
+# No postponed annotations here: Hydra's search for plugins runs this file outside sys.modules,
+# where a dataclass could not look them up.
+import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
@@ -71,8 +71,13 @@ def split(
 
 def product(overrides: Sequence[Override]) -> list[list[str]]:
     """Return the Cartesian product of the sweeps among these overrides."""
-    [batch] = BasicSweeper.split_arguments(list(overrides), max_batch_size=None)
-    return batch
+    levels = [
+        [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+        if override.is_sweep_override()
+        else [f"{override.get_key_element()}={override.get_value_element_as_str()}"]
+        for override in overrides
+    ]
+    return [list(choice) for choice in itertools.product(*levels)]
 
 
 def varies(override: Override) -> bool:

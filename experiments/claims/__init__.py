@@ -1,0 +1,11 @@
+"""The article's claims, each in a file of its own; every file in this folder is registered."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from experiments.claims.base import CLAIMS, Claim, Evidence, Finding, Verdict
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["CLAIMS", "Claim", "Evidence", "Finding", "Verdict"]

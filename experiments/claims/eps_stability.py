@@ -1,0 +1,94 @@
+"""eps_stability: epsilon prevents division by zero and keeps the rate stable."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from experiments.claims.base import Evidence, Finding, Interval, Verdict, claim
+
+EPS = "optimizer.eps"
+ARTICLE_EPS = 1e-8
+ARTICLE_LR = 0.01
+SAME = 2.0
+
+
+@claim(
+    "eps_stability",
+    statement="Epsilon prevents division by zero and keeps the learning rate stable.",
+    experiment="eps_stability",
+    predicate=(
+        "Reproduced if with epsilon 0 every run diverges that meets a gradient of exactly 0 (digits, seed "
+        "0), if with epsilon 1e-8 no run diverges anywhere, and if the largest effective rate stays at or "
+        "below lr / epsilon for every epsilon above 0; refuted if epsilon 0 does no harm there or 1e-8 "
+        "does not prevent it; else partly."
+    ),
+)
+def decide(evidence: Evidence) -> Finding:
+    runs = evidence.runs.assign(diverged=evidence.runs["status"] == "diverged")
+    lost = runs.loc[(runs["problem"] == "logistic") & (runs["seed"] == 0) & (runs[EPS] == 0), "diverged"]
+    safe = ~runs.loc[runs[EPS] == ARTICLE_EPS, "diverged"]
+    rates = rate_table(evidence)
+    bounded = bool((rates["largest rate"] <= rates["bound lr / eps"] * (1 + 1e-9)).all())
+    results = result_table(runs[runs["optimizer.lr"] == ARTICLE_LR])
+    largest = results[results["epsilon"] == results["epsilon"].max()]["times that of 1e-8"]
+    return Finding(
+        verdict=verdict(bool(lost.all()), bool(safe.all()), bounded),
+        effect=share(lost),
+        unit="share of runs that diverge with epsilon 0 where a gradient is exactly 0",
+        evidence=(
+            f"With epsilon 0, {lost.sum()} of {len(lost)} runs that meet a gradient of exactly 0 diverge, "
+            f"with 1e-8 {(~safe).sum()} of all {len(safe)}; an epsilon from {indifferent(results)} changes the "
+            f"median result by less than a factor of {SAME:g} on every problem, and one of 1 makes it "
+            f"{largest.min():.1f} to {largest.max():.0f} times worse."
+        ),
+        tables={"Results by epsilon": results, "The largest effective rate": rates},
+    )
+
+
+def verdict(harm: bool, safe: bool, bounded: bool) -> Verdict:
+    if not (harm and safe):
+        return Verdict.REFUTED
+    return Verdict.REPRODUCED if bounded else Verdict.PARTLY
+
+
+def share(flags: pd.Series) -> Interval:
+    """Return the share of true flags with its exact interval (Clopper & Pearson, 1934)."""
+    found = binomtest(int(flags.sum()), len(flags)).proportion_ci(method="exact")
+    return Interval(float(flags.mean()), float(found.low), float(found.high))
+
+
+def result_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the median suboptimality (a diverged run is infinite) and the share diverged."""
+    runs = runs.assign(suboptimality=runs["suboptimality"].fillna(np.inf))
+    groups = runs.groupby(["problem", EPS], observed=True)
+    table = groups.agg(
+        runs=("run", "size"), diverged=("diverged", "mean"), median=("suboptimality", "median")
+    ).reset_index()
+    usual = table[table[EPS] == ARTICLE_EPS].set_index("problem")["median"]
+    names = {EPS: "epsilon", "diverged": "share diverged", "median": "median suboptimality"}
+    ratio = table["median"] / table["problem"].map(usual).astype(float)
+    return table.assign(**{"times that of 1e-8": ratio}).rename(columns=names)
+
+
+def indifferent(results: pd.DataFrame) -> str:
+    """Return the range of epsilons, about the article's, whose results are the same within the factor."""
+    ratio = results["times that of 1e-8"]
+    same = ((ratio <= SAME) & (ratio >= 1 / SAME)).groupby(results["epsilon"]).all()
+    positive = same[same.index > 0]
+    good = [eps for eps in positive.index if positive[min(eps, ARTICLE_EPS) : max(eps, ARTICLE_EPS)].all()]
+    return f"{min(good):g} to {max(good):g}"
+
+
+def rate_table(evidence: Evidence) -> pd.DataFrame:
+    """Return the largest effective rate of any parameter on the way, against its bound lr / eps."""
+    rates = [column for column in evidence.history if str(column).startswith("rate.")]
+    largest = evidence.history.groupby("run", observed=True)[rates].max().max(axis=1)
+    runs = evidence.runs[evidence.runs[EPS] > 0]
+    values = runs["run"].astype(str).map(largest.rename(index=str))
+    table = (
+        values.groupby([runs["problem"].astype(str), runs[EPS]]).max().rename("largest rate").reset_index()
+    )
+    lr = runs["optimizer.lr"].max()
+    return table.assign(**{"bound lr / eps": lr / table[EPS]}).rename(columns={EPS: "epsilon"})

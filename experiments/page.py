@@ -1,0 +1,107 @@
+"""What a report is made of, and how it is written: Markdown, CSV, PNG, SVG."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from experiments.figures import STYLE
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph, heading or list in Markdown."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its caption; ``name`` is that of its files."""
+
+    name: str
+    caption: str
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with its caption; ``name`` is that of its files."""
+
+    name: str
+    caption: str
+    figure: Figure
+
+
+Part = Text | Table | Picture
+
+
+def write_page(folder: Path, parts: Iterable[Part]) -> Path:
+    """Write ``report.md`` with its tables and figures into ``folder`` and return its path.
+
+    Tables go to ``tables/NAME.csv`` and ``.md``, figures to ``figures/NAME.png`` and
+    ``.svg``. Equal content gives equal bytes.
+    """
+    for name in ("tables", "figures"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    text = "\n\n".join(written(folder, part) for part in parts) + "\n"
+    path = folder / "report.md"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def written(folder: Path, part: Part) -> str:
+    """Write the files of one part and return its Markdown."""
+    if isinstance(part, Text):
+        return part.text
+    if isinstance(part, Table):
+        markdown = table_text(part.frame)
+        part.frame.to_csv(folder / "tables" / f"{part.name}.csv", index=False, float_format="%.12g")
+        (folder / "tables" / f"{part.name}.md").write_text(f"{markdown}\n", encoding="utf-8")
+        return f"*{part.caption}* ([CSV](tables/{part.name}.csv))\n\n{markdown}"
+    save_figure(part.figure, folder / "figures" / part.name)
+    return f"![{part.caption}](figures/{part.name}.png)\n\n*{part.caption}* ([SVG](figures/{part.name}.svg))"
+
+
+def save_figure(figure: Figure, stem: Path) -> None:
+    """Save a figure as PNG and SVG without dates or version marks."""
+    with rc_context({**STYLE}):
+        figure.savefig(f"{stem}.png", metadata={"Software": None})
+        figure.savefig(f"{stem}.svg", metadata={"Date": None, "Creator": None})
+
+
+def table_text(frame: pd.DataFrame) -> str:
+    """Return a table in Markdown: numbers to four digits, to the right."""
+    header = [str(column).replace("_", " ") for column in frame.columns]
+    numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
+    rows = [[cell(value) for value in row] for row in frame.itertuples(index=False)]
+    rule = ["---:" if right else ":---" for right in numeric]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (header, rule, *rows))
+
+
+def cell(value: Any) -> str:
+    """Return a value as it stands in a table."""
+    if value is None or value is pd.NA or value != value:
+        return "-"
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, float | np.floating):
+        return "∞" if value == np.inf else f"{value:.4g}"
+    return str(value).replace("|", "\\|")
+
+
+def file_name(title: str) -> str:
+    """Return a title as a file name: lower case, words joined by underscores."""
+    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
+
+
+def bullet_list(lines: Sequence[str]) -> Text:
+    return Text("\n".join(f"- {line}" for line in lines))

@@ -1,0 +1,269 @@
+"""The article, end to end: run every experiment, decide every claim, write one report."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table as TerminalTable
+
+from experiments import figures, tables
+from experiments.app import CONF, command, fail
+from experiments.claims import CLAIMS, Claim, Evidence, Finding, faster, lr_choice
+from experiments.page import Part, Picture, Table, Text, file_name, table_text, write_page
+from experiments.report import NAMES, fit_of, path_figure, rate_figure
+from experiments.store import Store
+from hydra_plugins.lane_sweeper.plan import Planner
+
+FURTHER = {
+    "paths": "How the four optimizers move",
+    "lr_beta": "Where RMSprop's best settings lie",
+}
+"""Experiments beside the claims that the report shows, with their headings."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """An experiment: the study that holds its runs, and their ids."""
+
+    study: str
+    ids: frozenset[str]
+
+    def evidence(self, results: Path) -> Evidence:
+        """Return its runs and their histories."""
+        store = Store(results / self.study)
+        return Evidence(store.runs(self.ids), store.history(self.ids))
+
+
+def reproduce(config: DictConfig) -> Path:
+    """Write results/article: report.md, claims.csv, tables and figures."""
+    chosen = [CLAIMS[name] for name in checked_claims(config.claims)]
+    further = FURTHER if config.claims is None else {}
+    results = Path(config.results)
+    names = list(dict.fromkeys([*(claim.experiment for claim in chosen), *further]))
+    grids = {name: grid_of(name) for name in names}
+    run_all(grids, results)
+    findings, parts = [], []
+    for claim in chosen:
+        say(f"deciding {claim.id}")
+        evidence = grids[claim.experiment].evidence(results)
+        finding = claim.decide(evidence)
+        findings.append((claim, finding, grids[claim.experiment].study))
+        parts += list(claim_parts(claim, finding, evidence))
+    for name, heading in further.items():
+        parts += [Text(f"## {heading}"), *further_parts(name, grids[name].evidence(results)), rerun(name)]
+    verdicts = verdict_table(findings)
+    folder = results / "article"
+    path = write_page(folder, [*opening_parts(verdicts), *parts])
+    verdicts.to_csv(folder / "claims.csv", index=False, float_format="%.6g")
+    show(verdicts)
+    print(f"report written to {path}")
+    return path
+
+
+def checked_claims(names: Sequence[str] | None) -> list[str]:
+    """Return the claims asked for, all by default, in their order; bad input ends the command."""
+    order = [*ORDER, *(name for name in CLAIMS if name not in ORDER)]
+    for name in names or ():
+        if name not in CLAIMS:
+            fail(f"claims must be among {', '.join(order)}, got {name!r}")
+    return [name for name in order if names is None or name in names]
+
+
+ORDER = ("fit", "lr_choice", "faster", "eps_stability")
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+# Running the experiments
+
+
+def grid_of(experiment: str) -> Grid:
+    """Return what an experiment's file asks for."""
+    loader = GlobalHydra.instance().config_loader()
+    config = loader.load_configuration("config", [f"+experiment={experiment}"], RunMode.MULTIRUN)
+    cells = [planned.cell for planned in Planner(config, loader).plan([f"+experiment={experiment}"])]
+    return Grid(config.study, frozenset(run for cell in cells for run in cell.runs["run"]))
+
+
+def run_all(grids: dict[str, Grid], results: Path) -> None:
+    """Run the experiments, as many at once as there are cores; those of one study in turn."""
+    by_study: dict[str, list[str]] = {}
+    for name, grid in grids.items():
+        by_study.setdefault(grid.study, []).append(name)
+    largest_first = sorted(by_study.values(), key=lambda names: -max(len(grids[name].ids) for name in names))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda names: run_in_turn(names, results), largest_first))
+
+
+def run_in_turn(names: Sequence[str], results: Path) -> None:
+    for name in names:
+        run_experiment(name, results)
+
+
+def run_experiment(name: str, results: Path) -> None:
+    """Run one experiment as a user would, and pass its progress on; a failure ends the command."""
+    arguments = ["-m", "experiments.run", "-m", f"+experiment={name}", f"results={results}"]
+    process = subprocess.Popen(
+        [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        say(f"[{name}] {line.rstrip()}")
+    if process.wait():
+        fail(f"the experiment {name} failed; python {' '.join(arguments)} shows why")
+    say(f"[{name}] done")
+
+
+# The report
+
+
+def opening_parts(verdicts: pd.DataFrame) -> Iterator[Part]:
+    """Yield the head of the report: what it is, and the verdicts."""
+    yield Text("# The article's claims about RMSprop, tested")
+    yield Text(
+        "Each claim was turned into an experiment and a rule before the runs; the rule alone decides. An "
+        "interval is a 95 % confidence interval over seeds or runs. A run that diverged counts as infinitely "
+        "bad and is never dropped. Steps are gradient evaluations; suboptimality is the loss above its "
+        "minimum. `python -m experiments.reproduce` makes this page anew."
+    )
+    columns = ["claim", "statement", "verdict", "effect", "low", "high", "unit"]
+    yield Text(table_text(verdicts[columns]))
+
+
+def claim_parts(claim: Claim, finding: Finding, evidence: Evidence) -> Iterator[Part]:
+    """Yield the section of one claim."""
+    yield Text(f"## {claim.id}: {claim.statement}")
+    yield Text(f"**Verdict: {finding.verdict}.** {finding.evidence}")
+    yield Text(f"Effect: {finding.effect} {finding.unit}.")
+    yield Text(f"The rule: {claim.predicate}")
+    yield from FIGURES[claim.id](evidence) if claim.id in FIGURES else ()
+    for title, frame in finding.tables.items():
+        yield Table(f"{claim.id}_{file_name(title)}", title, frame)
+    yield rerun(claim.experiment)
+
+
+def rerun(experiment: str) -> Text:
+    """Return the command that reruns an experiment."""
+    question = [
+        line[2:] for line in (CONF / "experiment" / f"{experiment}.yaml").read_text().splitlines()[1:2]
+    ]
+    return Text(f"{question[0]} `python -m experiments.run -m +experiment={experiment}`")
+
+
+def fit_figures(evidence: Evidence) -> Iterator[Part]:
+    runs = evidence.runs
+    article = runs[(runs["seed"] == 0) & (runs["optimizer.lr"] == 0.01)].iloc[0]
+    yield Picture(
+        "fit",
+        "The article's figure: its data, and the curve after 1000 steps",
+        fit_of(article, evidence.history, "RMSprop fits the quadratic"),
+    )
+    at_article = runs[runs["optimizer.lr"] == 0.01]
+    yield Picture(
+        "fit_learning_curve",
+        "Suboptimality on the way, median and quartiles over 50 data sets: the final cycle is a floor",
+        figures.learning_curves(evidence.history, at_article, optimizers=NAMES),
+    )
+
+
+def lr_choice_figures(evidence: Evidence) -> Iterator[Part]:
+    table = tables.lr_sensitivity(evidence.runs, factor=lr_choice.FACTOR)
+    yield Picture(
+        "lr_choice",
+        "Suboptimality after 1000 steps against the learning rate, median and quartiles over seeds; below it "
+        "the share of runs that diverged",
+        figures.lr_sensitivity(table, optimizers=NAMES),
+    )
+
+
+def faster_figures(evidence: Evidence) -> Iterator[Part]:
+    reported = evidence.runs[evidence.runs["seed"] < faster.TUNING_SEEDS_FROM]
+    settings = (
+        ("tuned", faster.tuned_settings(evidence.runs, faster.TARGET)),
+        ("default", faster.default_settings(evidence.runs)),
+    )
+    for label, chosen in settings:
+        yield Picture(
+            f"faster_{label}",
+            f"Learning curves with {label} learning rates on the reported seeds, median and quartiles",
+            figures.learning_curves(evidence.history, tables.runs_at(reported, chosen), optimizers=NAMES),
+        )
+
+
+def eps_figures(evidence: Evidence) -> Iterator[Part]:
+    yield Picture(
+        "eps_stability",
+        "Median suboptimality after 200 steps over learning rate and epsilon",
+        figures.heat_map(evidence.runs, "optimizer.lr", "optimizer.eps"),
+    )
+
+
+FIGURES: dict[str, Callable[[Evidence], Iterator[Part]]] = {
+    "fit": fit_figures,
+    "lr_choice": lr_choice_figures,
+    "faster": faster_figures,
+    "eps_stability": eps_figures,
+}
+
+
+def further_parts(name: str, evidence: Evidence) -> Iterator[Part]:
+    """Yield the pictures of an experiment beside the claims."""
+    runs, history = evidence.runs, evidence.history
+    if "params.0" in history:
+        best = tables.runs_at(runs, tables.best_settings(runs))
+        for draw in (path_figure, rate_figure):
+            part = draw(runs, best, history, "suboptimality", 2.0)
+            assert isinstance(part, Picture), part
+            yield part
+    else:
+        caption = "Median suboptimality over learning rate and beta"
+        yield Picture(name, caption, figures.heat_map(runs, "optimizer.lr", "optimizer.beta"))
+    yield Table(f"{name}_best_settings", "Best settings", tables.best_settings(runs))
+
+
+def verdict_table(findings: Sequence[tuple[Claim, Finding, str]]) -> pd.DataFrame:
+    """Return one row a claim: claim, statement, verdict, effect, low, high, unit, evidence, study."""
+    rows = [
+        {
+            "claim": claim.id,
+            "statement": claim.statement,
+            "verdict": str(finding.verdict),
+            "effect": finding.effect.value,
+            "low": finding.effect.low,
+            "high": finding.effect.high,
+            "unit": finding.unit,
+            "evidence": finding.evidence,
+            "study": study,
+        }
+        for claim, finding, study in findings
+    ]
+    return pd.DataFrame(rows)
+
+
+def show(verdicts: pd.DataFrame) -> None:
+    """Print the verdicts."""
+    table = TerminalTable(title="Verdicts", title_justify="left")
+    for name in ("claim", "verdict", "evidence"):
+        table.add_column(name, overflow="fold")
+    for _, row in verdicts.iterrows():
+        table.add_row(row["claim"], row["verdict"], row["evidence"])
+    Console().print(table)
+
+
+main = command("reproduce", reproduce)
+
+if __name__ == "__main__":
+    main()
