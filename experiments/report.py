@@ -33,7 +33,7 @@ def report(config: DictConfig) -> Path:
         store = Store(Path(config.results) / checked_study(config.study))
     runs = distinct(store.runs())
     if runs.empty:
-        fail(f"study={config.study}: {store.folder} holds no runs of the present code; {command_for(config)}")
+        fail(no_runs(config, store.outdated()))
     with bad_input_ends_here():
         tables.measure_of(config.measure, runs.columns)
         parts = list(study_parts(store, runs, config.study, config.measure, float(config.factor)))
@@ -43,8 +43,13 @@ def report(config: DictConfig) -> Path:
     return path
 
 
-def command_for(config: DictConfig) -> str:
-    return f"make some: python -m experiments.run -m 'optimizer=glob(*)' study={config.study}"
+def no_runs(config: DictConfig, outdated: int) -> str:
+    """Return the line for a study without runs of the present code."""
+    made = f"its {outdated:,} runs are of older code" if outdated else "it holds no runs"
+    return (
+        f"study={config.study}: {made}; make some with python -m experiments.run -m "
+        f"'optimizer=glob(*)' study={config.study} results={config.results}"
+    )
 
 
 def distinct(runs: pd.DataFrame) -> pd.DataFrame:

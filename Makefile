@@ -1,0 +1,15 @@
+.PHONY: test lint figures benchmark
+
+test:
+	pytest -n 2
+
+lint:
+	ruff check .
+	ruff format --check .
+	mypy
+
+figures:
+	python -m experiments.reproduce
+
+benchmark:
+	python -m experiments.benchmark
