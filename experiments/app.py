@@ -13,10 +13,11 @@ from typing import Any, NoReturn
 
 import hydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from hydra_plugins.lane_sweeper.axes import quoted
 from optim import OPTIMIZERS
 from problems import PROBLEMS
 
@@ -29,9 +30,9 @@ def command(config_name: str, task: Task) -> Callable[[], None]:
 
     def main() -> None:
         os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come out here, not as Hydra prints them
-        sys.argv[1:] = [swept(argument, sys.argv) for argument in sys.argv[1:]]
         app = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(task)
         try:
+            sys.argv[1:] = [swept(argument, sys.argv) for argument in sys.argv[1:]]
             app()
         except (HydraException, OmegaConfBaseException) as error:
             fail(one_line(error, config_name))
@@ -46,13 +47,24 @@ def swept(argument: str, arguments: list[str]) -> str:
     key that only some options have reaches the sweeper, which knows where it applies.
     """
     multirun = {"-m", "--multirun"} & set(arguments) or any(a.startswith("+experiment=") for a in arguments)
+    if re.match(r"(optimizer|problem)=", argument):
+        check_name(argument)
     if not multirun or not re.match(r"(optimizer|problem)\.\w+=", argument):
         return argument
-    override = OverridesParser.create().parse_override(argument)
+    [override] = OverridesParser.create().parse_overrides([argument])
     if override.is_sweep_override():
         return argument
     key, _, text = argument.partition("=")
-    return f"{key}=choice({text})"
+    if override.value() is None:  # choice() does not take it; equal values make one job
+        return f"{key}=null,null"
+    return f"{key}=choice({text or quoted(text)})"
+
+
+def check_name(argument: str) -> None:
+    """End the command if a group is to be chosen by a number or by null."""
+    [override] = OverridesParser.create().parse_overrides([argument])
+    if not override.is_sweep_override() and not isinstance(override.value(), str | list):
+        fail(unknown_choice(*argument.split("=", 1)))
 
 
 @contextmanager
@@ -76,14 +88,14 @@ def one_line(error: Exception, config_name: str) -> str:
     missing = re.search(r"Could not find '(\w+)/([^']*)'", text)
     if missing:
         return unknown_choice(missing[1], missing[2])
-    key = re.search(r"Could not override '[\w./]+'.\nTo append to your config use \+(.+)", text)
+    key = re.search(r"To append to your (config|default list) use \+(.+)", text)
     if key:
-        return unknown_key(key[1], config_name)
+        return unknown_key(key[2], config_name)
     if "requires --multirun" in text or "Ambiguous value" in text:
         argument = re.search(r"'([^']*=.*?)'", text)
         return f"{argument[1] if argument else text}: several values make a grid; add -m"
-    cause = error.__cause__ or error
-    return " ".join(f"{cause}".split("\n")[0].split())
+    first_line = " ".join(f"{error.__cause__ or error}".split("\n")[0].split())
+    return f"{error.override}: {first_line}" if isinstance(error, OverrideParseException) else first_line
 
 
 def unknown_choice(group: str, value: str) -> str:
@@ -94,15 +106,19 @@ def unknown_choice(group: str, value: str) -> str:
 
 def unknown_key(override: str, config_name: str) -> str:
     """Return the line for an override (key=value) whose key does not exist, with those that do."""
+    override = re.sub(r"=choice\((.*)\)$", r"=\1", override)  # as it was typed, see swept()
     group, _, name = override.partition("=")[0].rpartition(".")
     registries: dict[str, dict[str, type[Any]]] = {"optimizer": OPTIMIZERS, "problem": PROBLEMS}
-    if group in registries:
+    config = OmegaConf.load(CONF / f"{config_name}.yaml")
+    assert isinstance(config, DictConfig)
+    groups = [key for default in config.defaults if isinstance(default, DictConfig) for key in default]
+    if group in registries and group in groups:
         having = {label: [f.name for f in fields(cls)] for label, cls in sorted(registries[group].items())}
         owners = [label for label, names in having.items() if name in names]
         if owners:
             return f"{override}: only {', '.join(owners)} has {name}; choose it with {group}={owners[0]}"
         known = "; ".join(f"{label} has {', '.join(names)}" for label, names in having.items())
         return f"{override}: no {group} has {name}; {known}"
-    config = OmegaConf.load(CONF / f"{config_name}.yaml")
-    known = ", ".join(str(key) for key in config if key not in ("defaults", "hydra", "axes", "progress"))
-    return f"{override}: there is no such key; there are optimizer, problem, {known}"
+    chosen = [*registries, "+experiment"] if "optimizer" in groups else []
+    plain = [str(key) for key in config if key not in ("defaults", "hydra", "axes", "progress")]
+    return f"{override}: there is no such key; there are {', '.join([*chosen, *plain])}"

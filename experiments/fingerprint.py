@@ -6,21 +6,22 @@ import inspect
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec, resolve_name
 from types import ModuleType
 
 from experiments import loop
 from optim import OPTIMIZERS
 from problems import PROBLEMS
 
-PACKAGES = ("optim.", "problems.", "experiments.")
+PACKAGES = ("optim", "problems", "experiments")
 
 
 @cache
 def code_fingerprint(optimizer: str, problem: str) -> str:
     """Return a hash of the loop, the optimizer, the problem and all they import from here.
 
-    It is taken over the syntax tree without docstrings: comments, layout and
-    documentation may change without making a stored run out of date.
+    It is taken over the syntax tree without the strings that only document: comments,
+    layout and documentation may change without making a stored run out of date.
     """
     roots = loop.__name__, OPTIMIZERS[optimizer].__module__, PROBLEMS[problem].__module__
     text = "\n".join(f"# {name}\n{normal_source(name)}" for name in sorted(closure(roots)))
@@ -40,18 +41,44 @@ def closure(roots: tuple[str, ...]) -> set[str]:
 
 
 def imports(name: str) -> Iterator[str]:
+    """Yield the modules of this project that a module imports, in whatever form."""
     for node in ast.walk(ast.parse(inspect.getsource(module(name)))):
-        if isinstance(node, ast.ImportFrom) and f"{node.module}".startswith(PACKAGES):
-            yield f"{node.module}"
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), module(name).__package__)
+            found = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        yield from (each for each in found if each.split(".")[0] in PACKAGES and has_source(each))
+
+
+def has_source(name: str) -> bool:
+    """Tell whether there is a file for this name: not for a class, nor for a folder without code."""
+    try:
+        spec = find_spec(name)
+    except ModuleNotFoundError:  # what stands before the last dot is no package
+        return False
+    return spec is not None and spec.has_location
 
 
 @cache
 def normal_source(name: str) -> str:
+    """Return the source of a module without comments, layout and strings that only document."""
     tree = ast.parse(inspect.getsource(module(name)))
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
-            node.body = node.body[1:] or [ast.Pass()]
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [line for line in node.body if not is_documentation(line)] or [ast.Pass()]
     return ast.unparse(tree)
+
+
+def is_documentation(line: ast.stmt) -> bool:
+    """Tell whether a statement is a string alone, as docstrings are."""
+    return (
+        isinstance(line, ast.Expr)
+        and isinstance(line.value, ast.Constant)
+        and isinstance(line.value.value, str)
+    )
 
 
 def module(name: str) -> ModuleType:

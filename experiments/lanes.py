@@ -49,30 +49,33 @@ class Cell:
         return code_fingerprint(self.optimizer.name, self.problem.name)
 
 
-def cell_of(settings: Settings, axes: Axes) -> Cell:
+def cell_of(settings: Settings, axes: Axes, drawn: Mapping[str, Any] | None = None) -> Cell:
     """Return the product of the axes over these settings as one cell.
 
     Args:
         settings: ``optimizer`` and ``problem`` (a name and values each), ``seed``,
             ``steps``, ``record.points`` and ``record.params``, nested as in conf/.
         axes: values for ``seed`` or ``optimizer.<hyperparameter>``; seeds vary slowest.
+        drawn: values of hyperparameters that vary together, all of one length: the
+            points of a search. They are one more axis, the fastest.
 
     Raises:
         ValueError: a name, key or value that does not exist or is out of range; the
             message names the key, the value and what is allowed.
     """
-    levels = {key: list(dict.fromkeys(values)) for key, values in axes.items()}
-    seeds = [
-        checked_integer("seed", seed, 0, LARGEST_SEED) for seed in levels.pop("seed", [settings["seed"]])
-    ]
-    grids = [
-        np.ravel(grid)
-        for grid in np.meshgrid(np.array(seeds, dtype=np.int64), *levels.values(), indexing="ij")
-    ]
-    varied = dict(zip((key.removeprefix("optimizer.") for key in levels), grids[1:], strict=True))
+    seeds = [checked_integer("seed", seed, 0, LARGEST_SEED) for seed in axes.get("seed", [settings["seed"]])]
+    levels = {key.removeprefix("optimizer."): values for key, values in axes.items() if key != "seed"}
+    check_numbers(settings["optimizer"], levels)
+    points = {key.removeprefix("optimizer."): np.asarray(values) for key, values in (drawn or {}).items()}
+    draws = range(len(next(iter(points.values())))) if points else range(1)
+    distinct = [list(dict.fromkeys(values)) for values in (seeds, *levels.values(), draws)]
+    grids = [np.ravel(grid) for grid in np.meshgrid(*distinct, indexing="ij")]
+    varied = dict(zip(levels, grids[1:-1], strict=True)) | {key: v[grids[-1]] for key, v in points.items()}
     problem = build(PROBLEMS, "problem", settings["problem"])
     optimizer = build(OPTIMIZERS, "optimizer", {**settings["optimizer"], **varied})
     record = settings["record"]
+    if not isinstance(record, Mapping):
+        raise ValueError(f"record must be points and params (record.points=100), got {record!r}")
     if not isinstance(record["params"], bool):
         raise ValueError(f"record.params must be true or false, got {record['params']!r}")
     cell = Cell(
@@ -94,6 +97,14 @@ def cell_of(settings: Settings, axes: Axes) -> Cell:
     )
     cell.runs.insert(0, "run", run_ids(cell.runs, cell.points, cell.params, cell.code))
     return cell
+
+
+def check_numbers(settings: Settings, levels: Axes) -> None:
+    """Raise ValueError for a value of an axis that is no number, with the message it gives alone."""
+    for name, values in levels.items():
+        for value in values:
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                build(OPTIMIZERS, "optimizer", {**settings, name: value})
 
 
 def build(registry: Mapping[str, type[Any]], group: str, settings: Settings) -> Any:
@@ -123,7 +134,7 @@ def checked_integer(key: str, value: Any, low: int, high: float = np.inf) -> int
 def checked_study(study: Any) -> str:
     """Return the name of a study if it is safe as a folder below the results, else raise ValueError."""
     part = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}"
-    if not re.fullmatch(f"{part}(/{part}){{0,3}}", f"{study}"):
+    if study is None or not re.fullmatch(f"{part}(/{part}){{0,3}}", f"{study}"):
         raise ValueError(f"study must be letters, digits, '_', '-', '.' and at most three '/', got {study!r}")
     return f"{study}"
 

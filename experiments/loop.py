@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from experiments.trace import History, Ladder, Trace, join, select
 from optim.base import Optimizer
 from problems.base import Array, Instance, Problem, Seeds
 
-LANE_MULTIPLE = 64  # see pad()
-CACHE_FLOATS = 1 << 17  # 1 MiB: twice a usual second-level cache, the fastest block measured
+MINIMUM_BLOCK = 64  # lanes; smaller blocks would cost more in calls than the cache gives
+CACHE_FLOATS = 1 << 18  # 2 MiB: the fastest block measured over all problems; twice that is slower
 STATE_FLOATS = 6  # what optimizer and loop hold for each parameter
+BLAS = ThreadpoolController().select(user_api="blas")  # looked for once: that takes a millisecond
 
 
 def minimize(
@@ -44,7 +46,7 @@ def minimize(
     seeds = np.atleast_1d(np.asarray(seeds, dtype=np.int64))
     check_request(optimizer, seeds, steps, points)
     recorded = recorded_steps(steps, points)
-    with np.errstate(all="ignore"), threadpool_limits(1, user_api="blas"):
+    with np.errstate(all="ignore"), BLAS.limit(limits=1):
         blocks = [
             run_block(problem, optimizer.take(lanes), seeds[lanes], recorded, params)
             for lanes in block_slices(problem, len(seeds))
@@ -54,10 +56,12 @@ def minimize(
 
 def check_request(optimizer: Optimizer, seeds: Seeds, steps: int, points: int) -> None:
     """Raise ValueError when there is nothing to run or lengths differ."""
+    if not len(seeds):
+        raise ValueError("seed must be at least one, got none")
     for key, value, least in (
         ("steps", steps, 1),
         ("record.points", points, 2),
-        ("seed", seeds.min(initial=0), 0),
+        ("seed", seeds.min(), 0),
     ):
         if value < least:
             raise ValueError(f"{key} must be an integer in [{least}, inf), got {value}")
@@ -85,7 +89,8 @@ def block_size(problem: Problem) -> int:
     """Return how many lanes keep a block's working set in the cache."""
     dim = len(problem.instance(np.zeros(1, dtype=np.int64)).start)
     lanes = CACHE_FLOATS // (problem.floats_per_lane + STATE_FLOATS * dim)
-    return max(LANE_MULTIPLE, lanes // LANE_MULTIPLE * LANE_MULTIPLE)
+    multiple = problem.lane_multiple
+    return max(MINIMUM_BLOCK, lanes // multiple * multiple)
 
 
 def block_slices(problem: Problem, lanes: int) -> list[slice]:
@@ -100,9 +105,9 @@ def run_block(
     """Run the lanes of one block, padded, and return their trace without the padding."""
     began = time.perf_counter()
     lanes = len(seeds)
-    # Repeating the last lane up to a multiple of 64 makes a matrix product treat every
-    # lane alike: the same one alone, here, or in another block gives the same bits.
-    padded = np.minimum(np.arange(lanes + -lanes % LANE_MULTIPLE), lanes - 1)
+    # Repeating the last lane up to a multiple (64 where lanes share a matrix product) makes
+    # NumPy treat every lane alike: the same one alone or in another block gives the same bits.
+    padded = np.minimum(np.arange(lanes + -lanes % problem.lane_multiple), lanes - 1)
     instance = problem.instance(seeds[padded])
     trace = advance(instance, optimizer.take(padded), recorded, with_path)
     seconds = np.full(len(padded), (time.perf_counter() - began) / lanes)
@@ -115,31 +120,33 @@ def advance(instance: Instance, optimizer: Optimizer, recorded: NDArray[np.int64
     state = optimizer.init(params)
     loss, grads = observe(instance, params, 0)
     alive = np.isfinite(loss)
+    all_alive = bool(alive.all())
+    loss = np.where(alive, loss, np.nan)
     diverged_at = np.where(alive, -1, 0)
     last_params, best_loss = params.copy(), loss
     ladder = Ladder(loss - instance.minimum)
     history = History(instance, len(recorded), with_path)
-    history.record(0, loss, grads, params, alive, None)
-    row = 1
+    history.record(0, loss, grads, params, None)
+    rows = {int(step): row for row, step in enumerate(recorded)}
     for step in range(1, int(recorded[-1]) + 1):
         updates, state = optimizer.update(grads, state, params)
         moved = params + updates
         loss, moved_grads = observe(instance, moved, step)
-        finite = np.isfinite(loss) & np.isfinite(moved).all(axis=0)
-        if not finite.all():
+        if not (all_alive and clearly_finite(loss, moved)):
+            finite = np.isfinite(loss) & np.isfinite(moved).all(axis=0)
             fallen = alive & ~finite
             diverged_at[fallen] = step
             last_params[:, fallen] = params[:, fallen]
             alive = alive & finite
+            all_alive = bool(alive.all())
             loss = np.where(alive, loss, np.nan)
             if not alive.any():
                 break
         best_loss = np.fmin(best_loss, loss)
         ladder.climb(step, loss - instance.minimum)
-        if step == recorded[row]:
+        if step in rows:
             rate = -updates / grads if with_path else None
-            history.record(row, loss, moved_grads, moved, alive, rate)
-            row += 1
+            history.record(rows[step], loss, moved_grads, moved, rate)
         params, grads = moved, moved_grads
     return history.trace(recorded, np.where(alive, params, last_params), best_loss, diverged_at, ladder.hits)
 
@@ -148,3 +155,12 @@ def observe(instance: Instance, params: Array, step: int) -> tuple[Array, Array]
     """Return the objective on all data, and the gradient that the next step will use."""
     loss, grads = instance.loss_and_grad(params, step)
     return (instance.loss(params) if instance.stochastic else loss), grads
+
+
+def clearly_finite(loss: Array, params: Array) -> bool:
+    """Tell by one number that all are finite; False also where they are too large to be sure.
+
+    One infinity or NaN makes the sum of squares infinite or NaN. So does a square that
+    overflows, from 1e154 on: only then is each lane looked at.
+    """
+    return math.isfinite(np.vdot(loss, loss) + np.vdot(params, params))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,11 +37,19 @@ def report(config: DictConfig) -> Path:
         fail(no_runs(config, store.outdated()))
     with bad_input_ends_here():
         tables.measure_of(config.measure, runs.columns)
-        parts = list(study_parts(store, runs, config.study, config.measure, float(config.factor)))
+        factor = checked_factor(config.factor)
+        parts = list(study_parts(store, runs, config.study, config.measure, factor))
     path = write_page(store.folder / "report", parts)
     closing_table(runs, config.measure)
     print(f"report written to {path}")
     return path
+
+
+def checked_factor(factor: Any) -> float:
+    """Return ``factor`` if it is a number from 1, else raise ValueError."""
+    if isinstance(factor, bool) or not isinstance(factor, int | float) or not 1 <= factor < np.inf:
+        raise ValueError(f"factor must be a number in [1, inf), got {factor!r}")
+    return float(factor)
 
 
 def no_runs(config: DictConfig, outdated: int) -> str:

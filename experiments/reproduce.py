@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from hydra.core.global_hydra import GlobalHydra
@@ -19,29 +20,44 @@ from rich.table import Table as TerminalTable
 
 from experiments import figures, tables
 from experiments.app import CONF, command, fail
-from experiments.claims import CLAIMS, Claim, Evidence, Finding, faster, lr_choice
+from experiments.claims import (
+    CLAIMS,
+    Claim,
+    Evidence,
+    Finding,
+    deep,
+    faster,
+    imbalance,
+    lr_choice,
+    memory,
+    per_parameter,
+    scale_free,
+)
 from experiments.page import Part, Picture, Table, Text, file_name, table_text, write_page
 from experiments.report import NAMES, fit_of, path_figure, rate_figure
 from experiments.store import Store
 from hydra_plugins.lane_sweeper.plan import Planner
 
-FURTHER = {
-    "paths": "How the four optimizers move",
-    "lr_beta": "Where RMSprop's best settings lie",
-}
+FURTHER = {"paths": "How the four optimizers move"}
 """Experiments beside the claims that the report shows, with their headings."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """An experiment: the study that holds its runs, and their ids."""
+    """An experiment: the study that holds its runs, and the ids that its file asks for.
+
+    A tuned experiment runs more than that: what its trials led to. It is all of its study.
+    """
 
     study: str
     ids: frozenset[str]
+    tuned: bool
 
     def evidence(self, results: Path) -> Evidence:
-        """Return its runs and their histories."""
+        """Return its runs, their histories, and what tuning chose."""
         store = Store(results / self.study)
+        if self.tuned:
+            return Evidence(store.runs(), store.history(), store.selections())
         return Evidence(store.runs(self.ids), store.history(self.ids))
 
 
@@ -71,16 +87,30 @@ def reproduce(config: DictConfig) -> Path:
     return path
 
 
-def checked_claims(names: Sequence[str] | None) -> list[str]:
+def checked_claims(names: Any) -> list[str]:
     """Return the claims asked for, all by default, in their order; bad input ends the command."""
     order = [*ORDER, *(name for name in CLAIMS if name not in ORDER)]
-    for name in names or ():
-        if name not in CLAIMS:
-            fail(f"claims must be among {', '.join(order)}, got {name!r}")
-    return [name for name in order if names is None or name in names]
+    if names is None:
+        return order
+    asked = list(names) if isinstance(names, Sequence) and not isinstance(names, str) else [names]
+    unknown = [name for name in asked if name not in CLAIMS]
+    if unknown or not asked:
+        got = repr(unknown[0]) if unknown else "none"
+        fail(f"claims must be among {', '.join(order)}, as claims=[{order[0]}], got {got}")
+    return [name for name in order if name in asked]
 
 
-ORDER = ("fit", "lr_choice", "faster", "eps_stability")
+ORDER = (
+    "fit",
+    "per_parameter",
+    "imbalance",
+    "lr_choice",
+    "faster",
+    "eps_stability",
+    "memory",
+    "deep",
+    "scale_free",
+)
 
 
 def say(line: str) -> None:
@@ -95,7 +125,8 @@ def grid_of(experiment: str) -> Grid:
     loader = GlobalHydra.instance().config_loader()
     config = loader.load_configuration("config", [f"+experiment={experiment}"], RunMode.MULTIRUN)
     cells = [planned.cell for planned in Planner(config, loader).plan([f"+experiment={experiment}"])]
-    return Grid(config.study, frozenset(run for cell in cells for run in cell.runs["run"]))
+    ids = frozenset(run for cell in cells for run in cell.runs["run"])
+    return Grid(config.study, ids, tuned=bool(config.tune.trials))
 
 
 def run_all(grids: dict[str, Grid], results: Path) -> None:
@@ -116,13 +147,13 @@ def run_in_turn(names: Sequence[str], results: Path) -> None:
 def run_experiment(name: str, results: Path) -> None:
     """Run one experiment as a user would, and pass its progress on; a failure ends the command."""
     arguments = ["-m", "experiments.run", "-m", f"+experiment={name}", f"results={results}"]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        say(f"[{name}] {line.rstrip()}")
-    if process.wait():
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            say(f"[{name}] {line.rstrip()}")
+    if process.returncode:
         fail(f"the experiment {name} failed; python {' '.join(arguments)} shows why")
     say(f"[{name}] done")
 
@@ -211,26 +242,93 @@ def eps_figures(evidence: Evidence) -> Iterator[Part]:
     )
 
 
+def per_parameter_figures(evidence: Evidence) -> Iterator[Part]:
+    runs = evidence.runs
+    shown = runs[(runs["optimizer"] == "rmsprop") & (runs["optimizer.lr"] == per_parameter.RATE_LR)]
+    yield Picture(
+        "per_parameter",
+        "Effective learning rates of RMSprop on a bowl of condition 10,000 whose parameters 0 to 9 grow ever "
+        "steeper (left), and on the same bowl rotated (right); median and quartiles over seeds",
+        figures.effective_rates(evidence.history, shown[shown["problem.condition"] == 10_000]),
+    )
+
+
+def imbalance_figures(evidence: Evidence) -> Iterator[Part]:
+    ratios = imbalance.ratio_table(imbalance.ratios_of(evidence))
+    bowl = ratios["problem.rotated"].map({False: "axis-aligned", True: "rotated"})
+    yield Picture(
+        "imbalance",
+        "Largest over smallest per-coordinate update in the first steps, geometric mean over steps and seeds",
+        figures.dependence(
+            ratios.assign(bowl=bowl),
+            "problem.condition",
+            "ratio",
+            xlabel="condition number",
+            ylabel="largest / smallest update",
+            panel="bowl",
+            optimizers=NAMES,
+        ),
+    )
+
+
+def memory_figures(evidence: Evidence) -> Iterator[Part]:
+    moving = evidence.runs[evidence.runs["optimizer.lr"] != memory.STILL]
+    yield Picture(
+        "memory",
+        "Median suboptimality after 1000 steps over learning rate and beta",
+        figures.heat_map(moving, "optimizer.lr", "optimizer.beta"),
+    )
+
+
+def deep_figures(evidence: Evidence) -> Iterator[Part]:
+    chosen = deep.settings(evidence)[deep.LARGEST]
+    best = deep.reported_at(evidence, chosen)
+    for measure in ("loss", "accuracy"):
+        yield Picture(
+            f"deep_{measure}",
+            f"{'Training loss' if measure == 'loss' else 'Held-out accuracy'} of the tuned settings on the "
+            "reported seeds, median and quartiles",
+            figures.learning_curves(evidence.history, best, measure, optimizers=NAMES),
+        )
+
+
+def scale_free_figures(evidence: Evidence) -> Iterator[Part]:
+    yield Picture(
+        "scale_free",
+        "How far the path moves when the loss is multiplied by a factor; a path that diverges leaves the "
+        "panel at the top",
+        figures.dependence(
+            scale_free.move_table(scale_free.moves_by_seed(evidence)),
+            "factor",
+            "median share moved",
+            xlabel="factor on the loss",
+            ylabel="share of the way moved",
+            optimizers=NAMES,
+        ),
+    )
+
+
 FIGURES: dict[str, Callable[[Evidence], Iterator[Part]]] = {
     "fit": fit_figures,
     "lr_choice": lr_choice_figures,
     "faster": faster_figures,
     "eps_stability": eps_figures,
+    "per_parameter": per_parameter_figures,
+    "imbalance": imbalance_figures,
+    "memory": memory_figures,
+    "deep": deep_figures,
+    "scale_free": scale_free_figures,
 }
 
 
 def further_parts(name: str, evidence: Evidence) -> Iterator[Part]:
     """Yield the pictures of an experiment beside the claims."""
     runs, history = evidence.runs, evidence.history
-    if "params.0" in history:
-        best = tables.runs_at(runs, tables.best_settings(runs))
-        for draw in (path_figure, rate_figure):
-            part = draw(runs, best, history, "suboptimality", 2.0)
-            assert isinstance(part, Picture), part
-            yield part
-    else:
-        caption = "Median suboptimality over learning rate and beta"
-        yield Picture(name, caption, figures.heat_map(runs, "optimizer.lr", "optimizer.beta"))
+    best = tables.runs_at(runs, tables.best_settings(runs))
+    for draw in (path_figure, rate_figure):
+        part = draw(runs, best, history, "suboptimality", 2.0)
+        assert isinstance(part, Picture), part
+        yield part
     yield Table(f"{name}_best_settings", "Best settings", tables.best_settings(runs))
 
 

@@ -7,10 +7,12 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from experiments.fingerprint import code_fingerprint
@@ -48,6 +50,17 @@ class Store:
         write_table(history_table(ids, trace), self.folder / "history" / name, metadata)
         write_table(pa.table(run_columns(cell, trace)), self.folder / "runs" / name, metadata)
 
+    def write_selection(self, chosen: pd.DataFrame, pool: Cell) -> None:
+        """Store how the trials of a search compared; see ``tuning.select``."""
+        digest = hashlib.blake2b("".join(pool.runs["run"]).encode(), digest_size=8).hexdigest()
+        name = f"{pool.optimizer.name}-{pool.problem.name}-{digest}.parquet"
+        write_table(pa.Table.from_pandas(chosen, preserve_index=False), self.folder / "selections" / name, {})
+
+    def selections(self) -> pd.DataFrame:
+        """Return one row a trial of every search, with its optimizer and problem."""
+        files = sorted((self.folder / "selections").glob("*.parquet"))
+        return pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
+
     def ids(self, optimizer: str, problem: str) -> set[str]:
         """Return the ids of the stored runs of one optimizer on one problem."""
         files = (self.folder / "runs").glob(f"{optimizer}-{problem}-*.parquet")
@@ -66,7 +79,7 @@ class Store:
         """Return one row a run and recorded step, of all runs or of these."""
         names = [file.name for file in self.files("runs", outdated)]
         wanted = None if ids is None else list(ids)
-        filters = None if wanted is None else [("run", "in", wanted)]
+        filters = None if wanted is None else pc.field("run").isin(pa.array(wanted, pa.string()))
         tables = [pq.read_table(self.folder / "history" / name, filters=filters) for name in names]
         frame = as_frame(tables, wanted)
         return frame.drop_duplicates(["run", "step"], ignore_index=True) if len(frame) else frame
@@ -136,7 +149,7 @@ def history_table(ids: np.ndarray[Any, Any], trace: Trace) -> pa.Table:
 def write_table(table: pa.Table, path: Path, metadata: Mapping[str, str]) -> None:
     """Write a file that is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")  # hosts may share process ids
     floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
     others = [name for name in table.column_names if name not in floats]
     with open(temporary, "wb") as file:
@@ -153,13 +166,18 @@ def write_table(table: pa.Table, path: Path, metadata: Mapping[str, str]) -> Non
 
 
 def as_frame(tables: list[pa.Table], ids: Iterable[str] | None) -> pd.DataFrame:
-    """Return the rows of several tables as one frame; columns that some lack are missing there."""
-    if not tables:
-        return pd.DataFrame({"run": pd.Categorical([])})
+    """Return the rows of several tables, or those of these runs, as one frame.
+
+    Columns that some tables lack are missing there; those that none of the rows has are left out.
+    """
     plain = [table.replace_schema_metadata(None) for table in tables]
+    if ids is not None:
+        wanted = pa.array(set(ids), type=pa.string())
+        plain = [table.filter(pc.is_in(table["run"].cast(pa.string()), wanted)) for table in plain]
+    plain = [table for table in plain if table.num_rows]
+    if not plain:
+        return pd.DataFrame({"run": pd.Categorical([])})
     joined = pa.concat_tables(plain, promote_options="permissive").unify_dictionaries()
     categories = [name for name in CATEGORIES if name in joined.column_names]
     frame: pd.DataFrame = joined.to_pandas(categories=categories)
-    if ids is None:
-        return frame
-    return frame[frame["run"].isin(set(ids))].reset_index(drop=True)
+    return frame

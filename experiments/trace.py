@@ -49,26 +49,35 @@ class Trace:
 
 
 class Ladder:
-    """The targets that each lane has reached, and when."""
+    """The targets that each lane has reached, and when.
+
+    A step costs one comparison, of each lane with its own next target. The tables have
+    one row a target and are kept flat: ``place`` is where a lane's next target stands.
+    """
 
     def __init__(self, first: Array) -> None:
-        lanes = len(first)
-        self.hits = np.full((len(TARGETS), lanes), -1)
-        # one rung more than there are targets: minus infinity is never reached
-        self.rungs = np.vstack([np.multiply.outer(TARGETS, first), np.full(lanes, -np.inf)])
-        self.rung = np.zeros(lanes, dtype=np.int64)
-        self.threshold = self.rungs[0].copy()
+        self.lanes = len(first)
+        self.place = np.arange(self.lanes)
+        self.reached = np.full(len(TARGETS) * self.lanes, -1)
+        # one row more than there are targets: minus infinity is never reached
+        self.targets = np.append(np.multiply.outer(TARGETS, first), np.full(self.lanes, -np.inf))
+        self.threshold = self.targets[: self.lanes].copy()
         self.climb(0, first)
 
+    @property
+    def hits(self) -> NDArray[np.int64]:
+        """The step at which each target was reached, -1 for never: (targets, lanes)."""
+        return self.reached.reshape(len(TARGETS), self.lanes)
+
     def climb(self, step: int, suboptimality: Array) -> None:
-        """Note the targets reached at this step; one comparison, then only those lanes."""
-        passed = suboptimality <= self.threshold
-        while passed.any():
-            lanes = np.flatnonzero(passed)
-            self.hits[self.rung[lanes], lanes] = step
-            self.rung[lanes] += 1
-            self.threshold[lanes] = self.rungs[self.rung[lanes], lanes]
-            passed = suboptimality <= self.threshold
+        """Note the targets reached at this step, touching only the lanes that reached one."""
+        lanes = (suboptimality <= self.threshold).nonzero()[0]
+        while lanes.size:
+            place = self.place[lanes]
+            self.reached[place] = step
+            self.place[lanes] = place = place + self.lanes
+            self.threshold[lanes] = target = self.targets[place]
+            lanes = lanes[suboptimality[lanes] <= target]
 
 
 class History:
@@ -84,10 +93,8 @@ class History:
         self.path = np.full((points, dim, lanes), np.nan) if with_path else None
         self.rate = np.full((points, dim, lanes), np.nan) if with_path else None
 
-    def record(
-        self, row: int, loss: Array, grads: Array, params: Array, alive: NDArray[np.bool_], rate: Array | None
-    ) -> None:
-        """Fill in one row; lanes that are not alive get NaN."""
+    def record(self, row: int, loss: Array, grads: Array, params: Array, rate: Array | None) -> None:
+        """Fill in one row, for lanes that have diverged too."""
         instance = self.instance
         if instance.stochastic:
             grads = instance.loss_and_grad(params, None)[1]
@@ -100,10 +107,10 @@ class History:
             **instance.metrics(params),
         }
         for name, values in measured.items():
-            self.measures[name][row] = np.where(alive, values, np.nan)
+            self.measures[name][row] = values
         if self.path is not None and self.rate is not None:
-            self.path[row] = np.where(alive, params, np.nan)
-            self.rate[row] = np.nan if rate is None else np.where(alive, rate, np.nan)
+            self.path[row] = params
+            self.rate[row] = np.nan if rate is None else rate
 
     def trace(
         self,
@@ -113,7 +120,13 @@ class History:
         diverged_at: NDArray[np.int64],
         hits: NDArray[np.int64],
     ) -> Trace:
-        """Return the finished record."""
+        """Return the finished record: NaN from the step on at which a lane diverged."""
+        dead = (diverged_at >= 0) & (recorded[:, None] >= diverged_at)
+        for values in self.measures.values():
+            values[dead] = np.nan
+        for per_parameter in (self.path, self.rate):
+            if per_parameter is not None:
+                np.copyto(per_parameter, np.nan, where=dead[:, None])
         loss, suboptimality, grad_norm, distance, *others = self.measures.items()
         return Trace(
             step=recorded,
@@ -154,6 +167,8 @@ def select(trace: Trace, lanes: slice) -> Trace:
 
 def join(traces: list[Trace]) -> Trace:
     """Return one trace of all the lanes of several, in their order."""
+    if len(traces) == 1:
+        return traces[0]
     columns = [lane_arrays(trace) for trace in traces]
     joined = {
         name: on_arrays(lambda *parts: np.concatenate(parts, axis=-1), *(column[name] for column in columns))

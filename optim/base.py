@@ -100,9 +100,10 @@ class Optimizer(ABC):
 
 
 def _checked(label: str, value: Any, allowed: Range) -> Hyper:
-    if isinstance(value, bool | str) or value is None:
+    given = np.asarray(value)
+    if given.dtype.kind not in "iuf":  # integers and floats; no booleans, text, objects
         raise ValueError(f"{label} must be a number in {allowed}, got {value!r}")
-    numbers = np.asarray(value, dtype=np.float64)
+    numbers = given.astype(np.float64, copy=False)
     outside = ~allowed.contains(numbers)
     if outside.any():
         raise ValueError(f"{label} must be in {allowed}, got {numbers[outside].flat[0]!s}")

@@ -3,9 +3,9 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from problems.base import PROBLEMS, Choice, Instance, Numbers, Problem, constant, register
+from problems.base import PROBLEMS, Choice, Flag, Instance, Numbers, Problem, constant, register
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["PROBLEMS", "Choice", "Instance", "Numbers", "Problem", "constant", "register"]
+__all__ = ["PROBLEMS", "Choice", "Flag", "Instance", "Numbers", "Problem", "constant", "register"]

@@ -63,7 +63,22 @@ class Choice:
         return "one of " + ", ".join(self.words)
 
 
-def constant(default: Any, allowed: Numbers | Choice) -> Any:
+@dataclass(frozen=True)
+class Flag:
+    """True or false."""
+
+    def allows(self, value: Any) -> bool:
+        return isinstance(value, bool | np.bool_)
+
+    def plain(self, value: Any) -> bool:
+        """Return an allowed value as Python's own true or false."""
+        return bool(value)
+
+    def __str__(self) -> str:
+        return "true or false"
+
+
+def constant(default: Any, allowed: Numbers | Choice | Flag) -> Any:
     """Declare a constant of a problem with its default and what it may be."""
     return field(default=default, metadata={"allowed": allowed})
 
@@ -77,6 +92,8 @@ class Problem(ABC):
     """
 
     name: ClassVar[str]
+    lane_multiple: ClassVar[int] = 64
+    """Blocks hold a multiple of so many lanes: 64 where lanes share a matrix product, at least 8."""
 
     def __post_init__(self) -> None:
         for spec in fields(self):
@@ -112,8 +129,8 @@ class Instance(ABC):
 
     Attributes:
         start: (dim, lanes), where each lane begins.
-        minimum: (lanes,), the least loss there is; NaN where it is not known.
-        minimiser: (dim, lanes), where that loss is; None where it is not known.
+        minimum: (lanes,), the least loss there is, or a lower bound of it.
+        minimiser: (dim, lanes), where that loss is; None where only a bound is known.
         stochastic: whether ``loss_and_grad`` sees a minibatch rather than all data.
     """
 

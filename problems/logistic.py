@@ -4,16 +4,14 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from problems.base import Array, Choice, Instance, Numbers, Problem, Seeds, constant, register
 
-# scikit-learn is imported where it is used: it costs a second that other problems need not pay
-DATA_SETS = ("breast_cancer", "digits", "wine")
+from problems.base import Array, Choice, Instance, Numbers, Problem, Seeds, constant, register
+from problems.data import DATA_SETS, Split, batch_rows, load_split
+
 START_SCALE = 0.1
-LANE_MULTIPLE = 64  # the width at which a matrix product gives a lane the same bits in any company
 
 
 @register("logistic")
@@ -97,28 +95,6 @@ class LogisticRegression(Problem):
         return regression(self, seeds, start)
 
 
-class Split(NamedTuple):
-    """Standardised features with a last column of ones, and class labels from 0."""
-
-    x_train: Array
-    x_test: Array
-    y_train: NDArray[np.int64]
-    y_test: NDArray[np.int64]
-
-
-@lru_cache
-def load_split(data: str, test_size: float) -> Split:
-    from sklearn import datasets
-    from sklearn.model_selection import train_test_split
-    from sklearn.preprocessing import StandardScaler
-
-    x, y = getattr(datasets, f"load_{data}")(return_X_y=True)
-    x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=test_size, stratify=y, random_state=0)
-    scaler = StandardScaler().fit(x_train)
-    x_train, x_test = (np.insert(scaler.transform(part), x.shape[1], 1, axis=1) for part in (x_train, x_test))
-    return Split(x_train, x_test, y_train, y_test)
-
-
 @lru_cache
 def reference_solution(data: str, l2: float, test_size: float) -> Array:
     """Return the minimiser, shape (dim,), by scikit-learn's Newton method."""
@@ -135,12 +111,6 @@ def reference_solution(data: str, l2: float, test_size: float) -> Array:
     return np.ascontiguousarray(solver.fit(split.x_train, split.y_train).coef_.T.ravel())
 
 
-@lru_cache(maxsize=1 << 12)
-def epoch_order(seed: int, epoch: int, examples: int) -> NDArray[np.int64]:
-    """Return the order in which ``seed`` goes through the examples in that epoch."""
-    return np.random.default_rng([seed, epoch]).permutation(examples)
-
-
 class Regression(Instance):
     """The same data for all lanes; which part of them a step sees depends on the seed."""
 
@@ -149,13 +119,14 @@ class Regression(Instance):
         self.l2 = problem.l2
         self.batch_size = problem.batch_size
         self.chunk = problem.chunk
+        self.lane_multiple = problem.lane_multiple
         self.stochastic = problem.batch_size is not None
         self.start = start
         distinct, lane = np.unique(seeds, return_inverse=True)
         self.lanes_of_seed = [(int(seed), np.flatnonzero(lane == i)) for i, seed in enumerate(distinct)]
         minimiser = reference_solution(problem.data, problem.l2, problem.test_size)
         self.minimiser = np.repeat(minimiser[:, None], len(seeds), axis=1)
-        alone = np.repeat(minimiser[:, None], LANE_MULTIPLE, axis=1)
+        alone = np.repeat(minimiser[:, None], problem.lane_multiple, axis=1)
         self.minimum = np.full(len(seeds), self.loss(alone)[0])
 
     @abstractmethod
@@ -174,7 +145,7 @@ class Regression(Instance):
             return self.objective(np.arange(len(self.split.y_train)), params)
         loss, grads = np.empty(params.shape[1]), np.empty_like(params)
         for rows, lanes in self.minibatches(self.batch_size, step):
-            width = -len(lanes) % LANE_MULTIPLE + len(lanes)
+            width = len(lanes) + -len(lanes) % self.lane_multiple
             padded = np.resize(lanes, width)
             batch_loss, batch_grads = self.objective(rows, params[:, padded])
             loss[lanes], grads[:, lanes] = batch_loss[: len(lanes)], batch_grads[:, : len(lanes)]
@@ -192,10 +163,8 @@ class Regression(Instance):
 
     def minibatches(self, size: int, step: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Yield the training rows of this step and the lanes that see them, seed by seed."""
-        examples = len(self.split.y_train)
-        epoch, batch = divmod(step, examples // size)
         for seed, lanes in self.lanes_of_seed:
-            yield epoch_order(seed, epoch, examples)[batch * size : (batch + 1) * size], lanes
+            yield batch_rows(seed, step, size, len(self.split.y_train)), lanes
 
     def metrics(self, params: Array) -> dict[str, Array]:
         hits = self.predict(params) == self.split.y_test[:, None]

@@ -31,6 +31,8 @@ class QuadraticFit(Problem):
         noise: standard deviation of the noise on y.
         points: how many points, evenly spaced on [low, high]; at least 3.
         low, high: the range of x.
+        scale: what the objective is multiplied by, above 0; 2 makes it the mean squared
+            error, the article's stated loss.
     """
 
     a: float = constant(2.0, Numbers())
@@ -40,6 +42,7 @@ class QuadraticFit(Problem):
     points: int = constant(100, Numbers(low=3, integer=True))
     low: float = constant(-3.0, Numbers())
     high: float = constant(3.0, Numbers())
+    scale: float = constant(1.0, Numbers(low=1e-300))
 
     def check(self) -> None:
         if self.low >= self.high:
@@ -72,10 +75,11 @@ class QuadraticFit(Problem):
         distinct, lane = np.unique(seeds, return_inverse=True)
         draws = [drawn(self, int(seed)) for seed in distinct]
         return Parabolas(
-            hessian=design(self).T @ design(self) / self.points,
-            start=np.stack([draw.start for draw in draws], axis=1)[:, lane],
-            minimiser=np.stack([draw.minimiser for draw in draws], axis=1)[:, lane],
-            minimum=np.array([draw.minimum for draw in draws])[lane],
+            scale=self.scale,
+            hessian=self.scale * (design(self).T @ design(self) / self.points),
+            start=np.stack([draw.start for draw in draws], axis=1).take(lane, axis=1),
+            minimiser=np.stack([draw.minimiser for draw in draws], axis=1).take(lane, axis=1),
+            minimum=self.scale * np.array([draw.minimum for draw in draws])[lane],
         )
 
 
@@ -112,7 +116,8 @@ class Parabolas(Instance):
 
     minimiser: Array
 
-    def __init__(self, hessian: Array, start: Array, minimiser: Array, minimum: Array) -> None:
+    def __init__(self, scale: float, hessian: Array, start: Array, minimiser: Array, minimum: Array) -> None:
+        self.scale = scale
         self.hessian = hessian
         self.start = start
         self.minimiser = minimiser
@@ -127,4 +132,4 @@ class Parabolas(Instance):
         return self.minimum + 0.5 * (error * grads).sum(axis=0), grads
 
     def metrics(self, params: Array) -> dict[str, Array]:
-        return {"mse": 2 * self.loss(params)}
+        return {"mse": 2 * self.loss(params) / self.scale}

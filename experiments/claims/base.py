@@ -28,10 +28,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Evidence:
-    """The runs that a claim's experiment asks for, and their histories."""
+    """The runs that a claim's experiment asks for, their histories, and what tuning chose."""
 
     runs: pd.DataFrame
     history: pd.DataFrame
+    selections: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, Quote, QuotedString
 
 SPACED = re.compile(r"(logspace|linspace):([^:]+):([^:]+):([^:]+)")
 
@@ -30,8 +30,7 @@ class Job:
 
 def quoted(text: str) -> str:
     """Return ``text`` as a quoted string of Hydra's grammar."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    return QuotedString(text=text, quote=Quote.single).with_quotes()
 
 
 def split(
@@ -41,14 +40,18 @@ def split(
 
     Args:
         overrides: parsed; of two with the same key the later one holds.
-        is_axis: whether a swept key may stay inside a job.
+        is_axis: whether a swept key may stay inside a job, as long as its values are given
+            outright and not by interpolation.
         has_key: whether a job with these other overrides has that key.
 
     Raises:
-        ValueError: a key that no job has.
+        KeyError: a key that no job has.
+        ValueError: a sweep without values, or over an interval.
     """
     last = {override.get_key_element(): override for override in overrides}
-    axes = {key: written(o) for key, o in last.items() if is_axis(key) and varies(o)}
+    axes = {
+        key: written(o) for key, o in last.items() if is_axis(key) and varies(o) and "${" not in written(o)
+    }
     fixed = [override for key, override in last.items() if key not in axes]
     choices = [o for o in fixed if "." not in o.get_key_element()]
     nested = [o for o in fixed if "." in o.get_key_element()]
@@ -71,13 +74,20 @@ def split(
 
 def product(overrides: Sequence[Override]) -> list[list[str]]:
     """Return the Cartesian product of the sweeps among these overrides."""
-    levels = [
-        [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
-        if override.is_sweep_override()
-        else [f"{override.get_key_element()}={override.get_value_element_as_str()}"]
-        for override in overrides
-    ]
-    return [list(choice) for choice in itertools.product(*levels)]
+    return [list(choice) for choice in itertools.product(*map(choices_of, overrides))]
+
+
+def choices_of(override: Override) -> list[str]:
+    """Return one override for each value of a sweep, equal ones once; or the override itself."""
+    key = override.get_key_element()
+    if not override.is_sweep_override():
+        return [f"{key}={override.get_value_element_as_str()}"]
+    if not override.is_discrete_sweep():
+        raise ValueError(f"{override.input_line}: an interval has no count; write the values")
+    found = list(dict.fromkeys(f"{key}={value}" for value in override.sweep_string_iterator()))
+    if not found:
+        raise ValueError(f"{override.input_line}: there must be at least one value, got none")
+    return found
 
 
 def varies(override: Override) -> bool:

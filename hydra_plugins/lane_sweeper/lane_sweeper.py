@@ -34,15 +34,17 @@ class LaneSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         # imported here: Hydra loads every plugin at every start, whatever the command
-        from experiments.run import closing, opening
+        from experiments.run import closing, most_runs, opening
         from hydra_plugins.lane_sweeper.plan import Planner
 
         assert self.launcher is not None
+        assert self.config is not None
+        assert self.hydra_context is not None
         began = time.time()
         planned = Planner(self.config, self.hydra_context.config_loader).plan(arguments)
         cells = [part.cell for part in planned]
         opening(planned[0].config, cells)
-        sizes = [len(cell.runs) for cell in cells]
+        sizes = [most_runs(part.config, part.cell, part.job.axes) for part in planned]
         batch = [
             [*part.job.arguments, f"progress={{before:{sum(sizes[:i])},total:{sum(sizes)},began:{began}}}"]
             for i, part in enumerate(planned)

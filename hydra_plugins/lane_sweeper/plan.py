@@ -41,39 +41,37 @@ class Planner:
         from experiments.run import cell_from
 
         with bad_input_ends_here():
-            jobs = self.jobs(arguments)
+            jobs, dropped = self.jobs(arguments)
             configs = [self.compose(job.overrides) for job in jobs]
-        return [Planned(j, c, cell_from(c, j.axes)) for j, c in zip(jobs, configs, strict=True)]
+        planned = [Planned(j, c, cell_from(c, j.axes)) for j, c in zip(jobs, configs, strict=True)]
+        for line in dropped:
+            log.info(line)
+        return planned
 
-    def jobs(self, arguments: Sequence[str]) -> list[Job]:
-        """Return the jobs; keys that only some of them have are dropped in the others."""
+    def jobs(self, arguments: Sequence[str]) -> tuple[list[Job], list[str]]:
+        """Return the jobs, and a line for each key that is dropped where it does not apply."""
         from experiments.app import unknown_key
 
         params = [f"{key}={text}" for key, text in (self.config.hydra.sweeper.params or {}).items()]
         parser = OverridesParser.create(config_loader=self.loader)
         overrides = parser.parse_overrides([*params, *arguments])
         try:
-            jobs, dropped = split(overrides, self.is_axis, self.has_key)
+            jobs, dropped = split(overrides, is_number, self.has_key)
+            read = {key for job in jobs for key in self.read(job)}
+            if read:  # what another key interpolates must vary between jobs
+                jobs, dropped = split(overrides, lambda key: is_number(key) and key not in read, self.has_key)
         except KeyError as error:
             raise ValueError(unknown_key(error.args[0], "config")) from None
-        for line in dropped:
-            log.info(line)
         for key, text in {(key, text) for job in jobs for key, text in job.axes.items()}:
             values(key, text)
-        return jobs
+        return jobs, dropped
 
-    def is_axis(self, key: str) -> bool:
-        """Tell whether a swept key is a lane: a number that nothing else in the config reads."""
-        from optim import OPTIMIZERS
-
-        names = {f"optimizer.{name}" for cls in OPTIMIZERS.values() for name in cls.hyperparameters()}
-        return key in {"seed", *names} and not self.is_read(key)
-
-    def is_read(self, key: str) -> bool:
-        """Tell whether an interpolation anywhere in the config may read this key."""
-        app = OmegaConf.masked_copy(self.config, [str(name) for name in self.config if name != "hydra"])
+    def read(self, job: Job) -> list[str]:
+        """Return those axes of a job that an interpolation anywhere in its config may read."""
+        config = self.compose(job.overrides)
+        app = OmegaConf.masked_copy(config, [str(name) for name in config if name != "hydra"])
         text = OmegaConf.to_yaml(app, resolve=False)
-        return bool(re.search(rf"\$\{{[^}}]*\b{re.escape(key.rpartition('.')[2])}\}}", text))
+        return [k for k in job.axes if re.search(rf"\$\{{[^}}]*\b{re.escape(k.rpartition('.')[2])}\}}", text)]
 
     def has_key(self, chosen: list[str], key: str) -> bool:
         """Tell whether a job with these choices has the key."""
@@ -86,3 +84,11 @@ class Planner:
         if key not in self.composed:
             self.composed[key] = self.loader.load_sweep_config(self.config, list(overrides))
         return self.composed[key]
+
+
+def is_number(key: str) -> bool:
+    """Tell whether a key can vary between the lanes of a job."""
+    from optim import OPTIMIZERS
+
+    names = {f"optimizer.{name}" for cls in OPTIMIZERS.values() for name in cls.hyperparameters()}
+    return key in {"seed", *names}

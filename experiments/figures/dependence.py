@@ -1,0 +1,61 @@
+"""How one number depends on another, per optimizer, on logarithmic axes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from experiments.figures.style import (
+    dash_pattern,
+    grid_axis,
+    legend,
+    log_axis,
+    log_limits,
+    looks_in,
+    panels,
+    styled,
+    title,
+)
+
+
+@styled
+def dependence(
+    table: pd.DataFrame,
+    x: str,
+    y: str,
+    *,
+    xlabel: str,
+    ylabel: str,
+    panel: str | None = None,
+    optimizers: Sequence[str] = (),
+) -> Figure:
+    """Return ``y`` over ``x`` for each optimizer, a panel for each value of ``panel``.
+
+    Both are positive. An infinite value leaves its panel at the top. ``optimizers`` are the
+    registered names, in order.
+    """
+    parts = [("", table)] if panel is None else [(str(name), part) for name, part in table.groupby(panel)]
+    fig, axes = panels(len(parts), 2.1)
+    chosen = looks_in(table, optimizers)
+    limits = log_limits(table[y])
+    for ax, (name, part) in zip(axes, parts, strict=True):
+        for optimizer, look in chosen.items():
+            rows = part[part["optimizer"] == optimizer]
+            sns.lineplot(
+                x=rows[x].astype(float),
+                y=np.minimum(rows[y].astype(float), limits[1] * 1e3),
+                ax=ax,
+                color=look.color,
+                marker=look.marker,
+                markeredgewidth=0,
+                linestyle=dash_pattern(look),
+                errorbar=None,
+            )
+        grid_axis(ax, part[x])
+        log_axis(ax, "y", limits)
+        ax.set(xlabel=xlabel, ylabel=ylabel if ax is axes[0] else "")
+        title(ax, name)
+    legend(fig, chosen)
+    return fig

@@ -1,0 +1,70 @@
+"""The setting at which each optimizer does best on each problem."""
+
+import numpy as np
+import pandas as pd
+
+from experiments.tables.measures import measure_of, target_columns
+from experiments.tables.quartiles import QUARTILES, scored, summary
+from experiments.tables.varying import PAIR, hyperparameters, labelled, swept
+
+
+def by_setting(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.DataFrame:
+    """Return one row per problem, optimizer and setting (all its hyperparameters).
+
+    Columns: problem, optimizer, every hyperparameter, runs, median, q25, q75, diverged.
+    """
+    runs = scored(runs, measure)
+    return summary(runs, [*PAIR, *hyperparameters(runs)])
+
+
+def best_settings(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.DataFrame:
+    """Return the setting with the best median for each problem and optimizer.
+
+    Medians up to the measure's floor are equal. Among equals the one that reaches the
+    deepest target in fewer steps (median) is better, then the smaller learning rate.
+
+    Columns: problem, optimizer, the learning rate and the hyperparameters that vary,
+    runs, median, q25, q75, diverged, then settings_compared and runs_compared.
+    """
+    runs = scored(runs, measure)
+    table = by_setting(runs, measure)
+    order = {"cost": measure_of(measure, runs.columns).cost(table["median"])}
+    if targets := target_columns(runs):
+        order["steps_taken"] = by_setting(runs, targets[-1])["median"]
+    ranked = table.assign(**order).sort_values([*PAIR, *order, *hyperparameters(runs)])
+    best = ranked.drop_duplicates(PAIR)[[*PAIR, *swept(runs), "runs", *QUARTILES, "diverged"]]
+    compared = table.groupby(PAIR, observed=True)["runs"].agg(settings_compared="size", runs_compared="sum")
+    return best.merge(compared.reset_index(), on=PAIR, how="left")
+
+
+def runs_at(runs: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs, labelled, at the settings of a table such as ``best_settings``.
+
+    The runs may be others than those by which the settings were chosen: other seeds.
+    """
+    runs = labelled(runs)
+    keys = [*PAIR, *hyperparameters(chosen)]
+    rows = runs.astype({"problem": str}).merge(chosen[keys].astype({"problem": str}), on=keys)
+    return rows.astype({"problem": runs["problem"].dtype})
+
+
+def best_pairs(runs: pd.DataFrame, x: str, y: str, measure: str = "suboptimality") -> pd.DataFrame:
+    """Return the best median for each pair of values of two hyperparameters, ``x`` and ``y``.
+
+    Only for optimizers that vary both, unless none does. ``best`` marks the pair of the
+    best setting.
+
+    Columns: problem, optimizer, x, y, median, best.
+    """
+    table = by_setting(runs, measure)
+    table = table.reindex(columns=list(dict.fromkeys([*table, x, y]))).dropna(subset=[x, y])
+    kind = measure_of(measure, runs.columns)
+    pairs = table.groupby([*PAIR, x, y], observed=True)["median"]
+    table = (pairs.max() if kind.higher_is_better else pairs.min()).reset_index()
+    chosen = best_settings(runs, measure)
+    keys = [*PAIR, *(key for key in (x, y) if key in chosen)]
+    table = table.merge(chosen[keys].assign(best=True), how="left", on=keys)
+    table["best"] = table["best"].eq(True) & np.isfinite(table["median"])
+    counts = table.groupby(PAIR, observed=True)[[x, y]].transform("nunique")
+    both = (counts > 1).all(axis=1)
+    return table[both | (not both.any())].reset_index(drop=True)

@@ -1,0 +1,88 @@
+"""What varies in a study, and the names that tell its problems apart."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+LR = "optimizer.lr"
+PAIR = ["problem", "optimizer"]
+
+
+def labelled(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return ``runs`` with the constants that vary in the name of the problem. Idempotent."""
+    if runs.empty:
+        runs = runs.reindex(columns=list(dict.fromkeys(["run", *PAIR, "steps", "status", LR, *runs])))
+    runs = runs.reset_index(drop=True)
+    return runs.assign(problem=problem_labels(runs), optimizer=runs["optimizer"].astype(str))
+
+
+def problem_labels(runs: pd.DataFrame) -> pd.Series:
+    """Return each run's problem with its varying constants, ``rosenbrock dim=10``.
+
+    An ordered categorical, by name and then by the constants' values. The number of
+    steps counts as a constant.
+    """
+    labels = pd.Series("", index=runs.index, dtype=object)
+    order: list[str] = []
+    for name, part in by_name(runs, "problem"):
+        keys = varying(part, [*columns_of(part, "problem."), "steps"])
+        for values, rows in part.groupby(keys, dropna=False) if keys else [((), part)]:
+            words = [f"{k.removeprefix('problem.')}={text(v)}" for k, v in zip(keys, values, strict=True)]
+            order.append(" ".join([name, *words]))
+            labels[rows.index] = order[-1]
+    return labels.astype(pd.CategoricalDtype(order, ordered=True))
+
+
+def by_name(runs: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFrame]]:
+    """Return the runs of each name, by the alphabet, or in the order that its categories have."""
+    ordered = isinstance(runs[column].dtype, pd.CategoricalDtype) and runs[column].cat.ordered
+    names = runs[column] if ordered else runs[column].astype(str)
+    return [(str(name), part) for name, part in runs.groupby(names, observed=True)]
+
+
+def columns_of(table: pd.DataFrame, prefix: str) -> list[str]:
+    return [str(column) for column in table if str(column).startswith(prefix)]
+
+
+def hyperparameters(table: pd.DataFrame) -> list[str]:
+    """Return the columns of hyperparameters, the learning rate first."""
+    return sorted(columns_of(table, "optimizer."), key=lambda column: column != LR)
+
+
+def varying(runs: pd.DataFrame, keys: list[str]) -> list[str]:
+    """Return those of the columns that take more than one value, a missing one included."""
+    return [key for key in keys if runs[key].nunique(dropna=False) > 1]
+
+
+def swept(runs: pd.DataFrame) -> list[str]:
+    """Return the learning rate and the hyperparameters that vary within some optimizer."""
+    parts = [varying(part, hyperparameters(runs)) for _, part in by_name(runs, "optimizer")]
+    return [key for key in hyperparameters(runs) if key == LR or any(key in part for part in parts)]
+
+
+def text(value: Any, digits: int = 10) -> str:
+    """Return a value as a user would type it; a missing one is null."""
+    if value is None or value is pd.NA or value != value:
+        return "null"
+    if isinstance(value, bool | np.bool_):
+        return str(value).lower()
+    return value if isinstance(value, str) else f"{value:.{digits}g}"
+
+
+def settings(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return what varies within each optimizer and each problem.
+
+    Columns: subject (its name), key, count (of values), values (as text).
+    """
+    rows = []
+    for column, extra in (("optimizer", []), ("problem", ["steps"])):
+        for name, part in by_name(runs, column) if len(runs) else []:
+            for key in varying(part, [*columns_of(part, f"{column}."), *extra]):
+                values = part[key].drop_duplicates().sort_values(na_position="first")
+                rows.append((name, key, len(values), listed([text(value, 4) for value in values])))
+    return pd.DataFrame(rows, columns=["subject", "key", "count", "values"])
+
+
+def listed(words: list[str], most: int = 6) -> str:
+    return ", ".join(words) if len(words) <= most else f"{words[0]}, {words[1]}, …, {words[-1]}"

@@ -1,0 +1,148 @@
+"""Fair tuning: the same number of trials for each optimizer, chosen on seeds of their own.
+
+The trials of a search are one pool. A budget of k trials is the first k of it, so all
+budgets come from the same runs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import qmc
+
+from experiments.tables import best_settings, by_setting
+
+FIRST_TUNING_SEED = 1_000_000_000
+METHODS = ("random", "sobol")
+
+
+@dataclass(frozen=True)
+class Search:
+    """The trials of a search: its seeds, and a value of each hyperparameter per trial."""
+
+    seeds: list[int]
+    points: dict[str, NDArray[np.float64]]
+
+
+def checked_search(tune: Mapping[str, Any], optimizer: Mapping[str, Any], axes: Mapping[str, Any]) -> Search:
+    """Return the trials that the settings ask for, else raise ValueError."""
+    if set(axes) - {"seed"}:
+        raise ValueError(f"tune.trials draws the hyperparameters; sweep seeds alone, not {', '.join(axes)}")
+    for key in ("trials", "seeds"):
+        if not isinstance(tune[key], int) or isinstance(tune[key], bool) or tune[key] < 1:
+            raise ValueError(f"tune.{key} must be an integer in [1, inf), got {tune[key]!r}")
+    if tune["method"] not in METHODS:
+        raise ValueError(f"tune.method must be one of {', '.join(METHODS)}, got {tune['method']!r}")
+    seeds = [FIRST_TUNING_SEED + i for i in range(tune["seeds"])]
+    held_out = axes.get("seed", [])
+    if max(held_out, default=0) >= FIRST_TUNING_SEED:
+        raise ValueError(
+            f"seed must be below {FIRST_TUNING_SEED}, where the tuning seeds begin, got {max(held_out)}"
+        )
+    return Search(seeds, draw(optimizer.get("search") or {}, tune["trials"], tune["method"]))
+
+
+def draw(search: Mapping[str, Mapping[str, Any]], trials: int, method: str) -> dict[str, NDArray[np.float64]]:
+    """Return ``trials`` values of each hyperparameter of a search space.
+
+    Random search (Bergstra & Bengio, 2012) or a scrambled Sobol sequence (Owen, 1998).
+    Fewer trials are the first ones of more. Rounded to twelve digits.
+    """
+    cube = unit_points(len(search), trials, method)
+    values = {f"optimizer.{name}": scaled(spec, cube[:, i]) for i, (name, spec) in enumerate(search.items())}
+    return {key: np.array([float(f"{value:.12g}") for value in column]) for key, column in values.items()}
+
+
+def unit_points(dim: int, trials: int, method: str) -> NDArray[np.float64]:
+    """Return points in the unit cube, shape (trials, dim)."""
+    if method == "random":
+        return np.random.default_rng(0).random((trials, dim))
+    size = int(np.ceil(np.log2(trials)))
+    return np.asarray(qmc.Sobol(dim, rng=np.random.default_rng(0)).random_base2(size)[:trials])
+
+
+def scaled(spec: Mapping[str, Any], unit: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the values of one hyperparameter from points in [0, 1).
+
+    ``distribution`` is uniform, loguniform, or one_minus_loguniform: 1 minus a
+    log-uniform number, for decays close to 1. ``low`` and ``high`` bound the value.
+    """
+    low, high = float(spec["low"]), float(spec["high"])
+    if spec["distribution"] == "uniform":
+        return low + (high - low) * unit
+    if spec["distribution"] == "loguniform":
+        return np.asarray(low * (high / low) ** unit)
+    if spec["distribution"] == "one_minus_loguniform":
+        return np.asarray(1 - (1 - high) * ((1 - low) / (1 - high)) ** unit)
+    raise ValueError(
+        f"distribution must be one of uniform, loguniform, one_minus_loguniform, got {spec['distribution']!r}"
+    )
+
+
+def select(pool: pd.DataFrame, runs: pd.DataFrame, measure: str, budgets: Sequence[int]) -> pd.DataFrame:
+    """Return one row a trial: its settings, how it did on the tuning seeds, for which budgets it is best.
+
+    Args:
+        pool: the runs planned, seeds slowest, trials fastest.
+        runs: the same runs as stored.
+        budgets: how many of the first trials compete; larger ones than there are trials
+            mean all.
+
+    Columns: optimizer, problem, trial, the hyperparameters, runs, median, q25, q75, diverged,
+    and best_of_K (true or false) for each budget K.
+    """
+    trials = len(pool) // pool["seed"].nunique()
+    keys = [key for key in pool if str(key).startswith("optimizer.")]
+    table = pool.iloc[:trials][["optimizer", *keys]].assign(trial=range(trials))
+    scores = by_setting(runs, measure).drop(columns="optimizer")
+    table = table.merge(scores, on=keys, how="left").sort_values("trial", ignore_index=True)
+    for budget in sorted({min(budget, trials) for budget in budgets}):
+        competing = runs.merge(table.loc[table["trial"] < budget, keys], on=keys)
+        best = best_settings(competing, measure)
+        varied = [key for key in keys if key in best]
+        marked = table[varied].merge(best[varied].assign(best=True), on=varied, how="left")["best"]
+        table[f"best_of_{budget}"] = marked.eq(True).to_numpy() & (table["trial"] < budget).to_numpy()
+    return table.astype({"problem": str, "optimizer": str})
+
+
+def best_points(chosen: pd.DataFrame, budget: int | None = None) -> dict[str, NDArray[np.float64]]:
+    """Return the settings that are best for that budget, or for any, as points for ``cell_of``."""
+    flags = best_flags(chosen)
+    if budget is not None:
+        flags = flags[[column for column in flags if budget_of(column) <= budget][-1:]]
+    numbers = chosen[flags.any(axis=1)].filter(regex=r"^optimizer\.").select_dtypes("float")
+    return {str(key): column.to_numpy(dtype=np.float64) for key, column in numbers.items()}
+
+
+def best_flags(chosen: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns that tell for which budgets a trial is best, the smallest budget first."""
+    flags = [str(column) for column in chosen if re.fullmatch(r"best_of_\d+", str(column))]
+    return chosen[sorted(flags, key=budget_of)]
+
+
+def budget_of(column: object) -> int:
+    return int(str(column).removeprefix("best_of_"))
+
+
+def alarms(chosen: pd.DataFrame, search: Mapping[str, Mapping[str, Any]], share: float = 0.05) -> list[str]:
+    """Return a line for each hyperparameter whose best value lies at the edge of its space.
+
+    At the edge is within ``share`` of the space, on the scale that it is drawn on (Wilson
+    et al., 2017: a best value at the edge calls for a wider space).
+    """
+    best_of_all = best_flags(chosen).iloc[:, -1]
+    lines = []
+    for name, spec in search.items():
+        grid = scaled(spec, np.array([share, 1 - share]))
+        best = chosen.loc[best_of_all, f"optimizer.{name}"]
+        space = f"[{spec['low']:g}, {spec['high']:g}]"
+        lines += [
+            f"{name}={value:.3g} is at the edge of {space}" for value in best[~best.between(*sorted(grid))]
+        ]
+    return lines

@@ -1,0 +1,50 @@
+"""Real data from scikit-learn, split once, and the order in which minibatches go through it."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from problems.base import Array
+
+# scikit-learn is imported where it is used: it costs a second that other problems need not pay
+DATA_SETS = ("breast_cancer", "digits", "wine")
+
+
+class Split(NamedTuple):
+    """Standardised features with a last column of ones, and class labels from 0."""
+
+    x_train: Array
+    x_test: Array
+    y_train: NDArray[np.int64]
+    y_test: NDArray[np.int64]
+
+
+@lru_cache
+def load_split(data: str, test_size: float) -> Split:
+    from sklearn import datasets
+    from sklearn.model_selection import train_test_split
+    from sklearn.preprocessing import StandardScaler
+
+    x, y = getattr(datasets, f"load_{data}")(return_X_y=True)
+    x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=test_size, stratify=y, random_state=0)
+    scaler = StandardScaler().fit(x_train)
+    x_train, x_test = (np.insert(scaler.transform(part), x.shape[1], 1, axis=1) for part in (x_train, x_test))
+    return Split(x_train, x_test, y_train, y_test)
+
+
+@lru_cache(maxsize=1 << 12)
+def epoch_order(seed: int, epoch: int, examples: int) -> NDArray[np.int64]:
+    """Return the order in which ``seed`` goes through the examples in that epoch."""
+    return np.random.default_rng([seed, epoch]).permutation(examples)
+
+
+def batch_rows(seed: int, step: int, size: int, examples: int) -> NDArray[np.int64]:
+    """Return the rows of the minibatch that ``seed`` sees at ``step``, shape (size,).
+
+    Each epoch is a new permutation, cut into whole batches; what is left over is not
+    used in that epoch.
+    """
+    epoch, batch = divmod(step, examples // size)
+    return epoch_order(seed, epoch, examples)[batch * size : (batch + 1) * size]

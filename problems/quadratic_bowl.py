@@ -1,0 +1,101 @@
+"""A quadratic with a spectrum of one's choice: the plainest test of conditioning."""
+
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+import numpy as np
+from scipy.stats import ortho_group
+
+from problems.base import Array, Choice, Flag, Instance, Numbers, Problem, Seeds, constant, register
+
+
+@register("quadratic_bowl")
+@dataclass(frozen=True, kw_only=True)
+class QuadraticBowl(Problem):
+    r"""The bowl :math:`f(x) = \frac12 x^T H x`, its minimum 0 at the origin.
+
+    The eigenvalues of H run from 1 to ``condition``, evenly in the logarithm or linearly,
+    or are 1 but for the last. H is diagonal, or rotated by a random orthogonal matrix
+    (Haar distributed; Stewart, 1980) that is the same for every seed: a rule that scales
+    each coordinate by itself sees the steep directions in the one case, not in the other.
+
+    A seed draws the start from N(0, 1) in every coordinate, and the noise of the gradients.
+
+    Args:
+        dim: number of coordinates, from 2.
+        condition: largest over smallest eigenvalue, from 1.
+        spectrum: log, linear, or spike (all 1 but one).
+        rotated: whether H is rotated.
+        grad_noise: standard deviation of the normal noise on each coordinate of the
+            gradient at each step; 0 is none.
+    """
+
+    dim: int = constant(10, Numbers(low=2, integer=True))
+    condition: float = constant(100.0, Numbers(low=1))
+    spectrum: str = constant("log", Choice(("log", "linear", "spike")))
+    rotated: bool = constant(False, Flag())
+    grad_noise: float = constant(0.0, Numbers(low=0))
+
+    @property
+    def floats_per_lane(self) -> int:
+        return 4 * self.dim
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def eigenvalues(self) -> Array:
+        """The eigenvalues of H, ascending, shape (dim,)."""
+        if self.spectrum == "log":
+            return np.geomspace(1, self.condition, self.dim)
+        if self.spectrum == "linear":
+            return np.linspace(1, self.condition, self.dim)
+        return np.append(np.ones(self.dim - 1), self.condition)
+
+    def instance(self, seeds: Seeds) -> "Bowls":
+        start = np.empty((self.dim, len(seeds)))
+        for seed in np.unique(seeds):
+            start[:, seeds == seed] = np.random.default_rng(seed).standard_normal((self.dim, 1))
+        return Bowls(self, seeds, start)
+
+
+@cache
+def hessian(problem: QuadraticBowl) -> Array:
+    """Return H, shape (dim, dim)."""
+    eigenvalues = problem.eigenvalues
+    if not problem.rotated:
+        return np.diag(eigenvalues)
+    rotation = ortho_group.rvs(problem.dim, random_state=np.random.default_rng(0))
+    return np.asarray(rotation * eigenvalues @ rotation.T)
+
+
+@lru_cache(maxsize=1 << 14)
+def noise_of(seed: int, step: int, dim: int) -> Array:
+    """Return the unit noise that ``seed`` puts on the gradient of that step, shape (dim,)."""
+    return np.random.default_rng([seed, step, 1]).standard_normal(dim)
+
+
+class Bowls(Instance):
+    """The same bowl for all lanes, from different starts and with different noise."""
+
+    def __init__(self, problem: QuadraticBowl, seeds: Seeds, start: Array) -> None:
+        self.grad_noise = problem.grad_noise
+        self.stochastic = problem.grad_noise > 0
+        self.diagonal = problem.eigenvalues[:, None] if not problem.rotated else None
+        self.hessian = hessian(problem)
+        self.seeds, self.lane = np.unique(seeds, return_inverse=True)
+        self.start = start
+        self.minimum = np.zeros(len(seeds))
+        self.minimiser = np.zeros_like(start)
+
+    def loss(self, params: Array) -> Array:
+        return self.loss_and_grad(params, None)[0]
+
+    def loss_and_grad(self, params: Array, step: int | None) -> tuple[Array, Array]:
+        grads = self.diagonal * params if self.diagonal is not None else self.hessian @ params
+        loss = 0.5 * (params * grads).sum(axis=0)
+        if step is None or not self.stochastic:
+            return loss, grads
+        noise = np.stack([noise_of(int(seed), step, len(params)) for seed in self.seeds], axis=1)
+        return loss, grads + self.grad_noise * noise[:, self.lane]
