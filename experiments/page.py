@@ -42,6 +42,7 @@ class Picture:
 
 
 Part = Text | Table | Picture
+LONGEST, SHOWN = 36, 12  # rows of a table in a page: longer ones show their first rows
 
 
 def write_page(folder: Path, parts: Iterable[Part]) -> Path:
@@ -66,9 +67,17 @@ def written(folder: Path, part: Part) -> str:
         markdown = table_text(part.frame)
         part.frame.to_csv(folder / "tables" / f"{part.name}.csv", index=False, float_format="%.12g")
         (folder / "tables" / f"{part.name}.md").write_text(f"{markdown}\n", encoding="utf-8")
-        return f"*{part.caption}* ([CSV](tables/{part.name}.csv))\n\n{markdown}"
+        return f"*{part.caption}* ([CSV](tables/{part.name}.csv))\n\n{shortened(part.frame, markdown)}"
     save_figure(part.figure, folder / "figures" / part.name)
     return f"![{part.caption}](figures/{part.name}.png)\n\n*{part.caption}* ([SVG](figures/{part.name}.svg))"
+
+
+def shortened(frame: pd.DataFrame, markdown: str) -> str:
+    """Return the table, or its first rows if it is long."""
+    if len(frame) <= LONGEST:
+        return markdown
+    lines = markdown.split("\n")[: 2 + SHOWN]
+    return "\n".join(lines) + f"\n\n{len(frame) - SHOWN} more rows are in the CSV."
 
 
 def save_figure(figure: Figure, stem: Path) -> None:

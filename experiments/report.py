@@ -16,6 +16,7 @@ from rich.table import Table as TerminalTable
 
 from experiments import figures, tables
 from experiments.app import bad_input_ends_here, command, fail
+from experiments.comparison import best_of_k_parts, by_target, comparison_parts
 from experiments.lanes import build, checked_study
 from experiments.page import Part, Picture, Table, Text, bullet_list, cell, write_page
 from experiments.store import Store
@@ -24,6 +25,7 @@ from problems import PROBLEMS, Problem
 from problems.quadratic import QuadraticFit
 
 NAMES = tuple(OPTIMIZERS)
+MOST_PANELS = 12
 CONTOURS = {"quadratic": (0, 2, ("a", "c")), "rosenbrock": (0, 1, ("x", "y"))}
 """Problems whose paths can be drawn: the two coordinates and what they are called."""
 
@@ -76,15 +78,31 @@ def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, fact
     best = tables.runs_at(runs, tables.best_settings(runs, measure))
     history = store.history(best["run"].astype(str))
     missing = []
-    for draw in (curves, sensitivity, map_of_two, fitted_curve, path_figure, rate_figure):
+    for draw in (
+        curves,
+        sensitivity,
+        normalised_sensitivity,
+        map_of_two,
+        fitted_curve,
+        path_figure,
+        rate_figure,
+    ):
         drawn = draw(runs, best, history, measure, factor)
         if isinstance(drawn, str):
             missing.append(drawn)
         else:
             yield drawn
+    yield from comparison_parts(runs, measure, factor)
+    yield from best_of_k_parts(runs, measure)
     if missing:
         yield Text("Not drawn, for want of data:")
         yield bullet_list(missing)
+
+
+def first_problems(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs of as many problems as a figure has room for."""
+    labels = tables.problem_labels(runs)
+    return runs[labels.isin(labels.cat.categories[:MOST_PANELS])]
 
 
 def overview(store: Store, runs: pd.DataFrame) -> str:
@@ -107,8 +125,8 @@ def table_parts(runs: pd.DataFrame, measure: str, factor: float) -> Iterator[Par
     yield Table("best_settings", f"Best setting by median {measure}", tables.best_settings(runs, measure))
     yield Table(
         "steps_to_targets",
-        "Steps until the suboptimality is that fraction of its start, at the best settings",
-        tables.steps_to_targets(runs, measure),
+        "Median steps until the suboptimality is that fraction of its start, at the best settings",
+        by_target(tables.steps_to_targets(runs, measure), "median"),
     )
     yield Table(
         "lr_width",
@@ -144,6 +162,20 @@ def sensitivity(
     figure = figures.lr_sensitivity(tables.lr_sensitivity(runs, measure, factor), measure, optimizers=NAMES)
     return Picture(
         "lr_sensitivity", f"Final {measure} against the learning rate, and the share diverged", figure
+    )
+
+
+def normalised_sensitivity(
+    runs: pd.DataFrame, best: pd.DataFrame, history: pd.DataFrame, measure: str, factor: float
+) -> Picture | str:
+    if runs["optimizer.lr"].nunique() < 2:
+        return "sensitivity about the best learning rate: sweep it, optimizer.lr=logspace:1e-5:10:25"
+    table = tables.lr_sensitivity(runs, measure, factor)
+    figure = figures.lr_sensitivity_normalised(table, measure, factor, optimizers=NAMES)
+    return Picture(
+        "lr_sensitivity_normalised",
+        f"Median {measure} against the learning rate over each one's best",
+        figure,
     )
 
 
@@ -264,6 +296,17 @@ def rate_figure(
     return Picture(
         "effective_rates", "Effective learning rate of each parameter, median and quartiles", figure
     )
+
+
+DRAWINGS: tuple[Drawing, ...] = (
+    curves,
+    sensitivity,
+    normalised_sensitivity,
+    map_of_two,
+    fitted_curve,
+    path_figure,
+    rate_figure,
+)
 
 
 def closing_table(runs: pd.DataFrame, measure: str = "suboptimality") -> None:

@@ -33,12 +33,16 @@ from experiments.claims import (
     per_parameter,
     scale_free,
 )
+from experiments.comparison import comparison_parts
 from experiments.page import Part, Picture, Table, Text, file_name, table_text, write_page
 from experiments.report import NAMES, fit_of, path_figure, rate_figure
 from experiments.store import Store
 from hydra_plugins.lane_sweeper.plan import Planner
 
-FURTHER = {"paths": "How the four optimizers move"}
+FURTHER = {
+    "instances": "The four optimizers over 35 problem instances",
+    "paths": "How the four optimizers move",
+}
 """Experiments beside the claims that the report shows, with their headings."""
 
 
@@ -77,7 +81,8 @@ def reproduce(config: DictConfig) -> Path:
         findings.append((claim, finding, grids[claim.experiment].study))
         parts += list(claim_parts(claim, finding, evidence))
     for name, heading in further.items():
-        parts += [Text(f"## {heading}"), *further_parts(name, grids[name].evidence(results)), rerun(name)]
+        evidence = grids[name].evidence(results)
+        parts += [Text(f"## {heading}"), *FURTHER_PARTS[name](evidence), rerun(name, evidence)]
     verdicts = verdict_table(findings)
     folder = results / "article"
     path = write_page(folder, [*opening_parts(verdicts), *parts])
@@ -183,15 +188,16 @@ def claim_parts(claim: Claim, finding: Finding, evidence: Evidence) -> Iterator[
     yield from FIGURES[claim.id](evidence) if claim.id in FIGURES else ()
     for title, frame in finding.tables.items():
         yield Table(f"{claim.id}_{file_name(title)}", title, frame)
-    yield rerun(claim.experiment)
+    yield rerun(claim.experiment, evidence)
 
 
-def rerun(experiment: str) -> Text:
-    """Return the command that reruns an experiment."""
-    question = [
-        line[2:] for line in (CONF / "experiment" / f"{experiment}.yaml").read_text().splitlines()[1:2]
-    ]
-    return Text(f"{question[0]} `python -m experiments.run -m +experiment={experiment}`")
+def rerun(experiment: str, evidence: Evidence) -> Text:
+    """Return an experiment's question, the command that reruns it, and where its runs are."""
+    text = (CONF / "experiment" / f"{experiment}.yaml").read_text()
+    question = text.splitlines()[1].removeprefix("# ")
+    return Text(
+        f"{question} {len(evidence.runs):,} runs: `python -m experiments.run -m +experiment={experiment}`"
+    )
 
 
 def fit_figures(evidence: Evidence) -> Iterator[Part]:
@@ -247,9 +253,13 @@ def per_parameter_figures(evidence: Evidence) -> Iterator[Part]:
     shown = runs[(runs["optimizer"] == "rmsprop") & (runs["optimizer.lr"] == per_parameter.RATE_LR)]
     yield Picture(
         "per_parameter",
-        "Effective learning rates of RMSprop on a bowl of condition 10,000 whose parameters 0 to 9 grow ever "
-        "steeper (left), and on the same bowl rotated (right); median and quartiles over seeds",
-        figures.effective_rates(evidence.history, shown[shown["problem.condition"] == 10_000]),
+        "Effective learning rates of RMSprop on a bowl of condition 10,000 whose coordinates 0 to 9 grow ever "
+        "steeper (top), and on the same bowl rotated (bottom); median and quartiles over seeds",
+        figures.effective_rates(
+            evidence.history,
+            shown[shown["problem.condition"] == 10_000],
+            names=[str(i) for i in range(10)],
+        ),
     )
 
 
@@ -321,15 +331,24 @@ FIGURES: dict[str, Callable[[Evidence], Iterator[Part]]] = {
 }
 
 
-def further_parts(name: str, evidence: Evidence) -> Iterator[Part]:
-    """Yield the pictures of an experiment beside the claims."""
+def instances_parts(evidence: Evidence) -> Iterator[Part]:
+    yield from comparison_parts(evidence.runs, "suboptimality", 2.0)
+
+
+def paths_parts(evidence: Evidence) -> Iterator[Part]:
     runs, history = evidence.runs, evidence.history
     best = tables.runs_at(runs, tables.best_settings(runs))
     for draw in (path_figure, rate_figure):
         part = draw(runs, best, history, "suboptimality", 2.0)
         assert isinstance(part, Picture), part
         yield part
-    yield Table(f"{name}_best_settings", "Best settings", tables.best_settings(runs))
+    yield Table("paths_best_settings", "Best settings", tables.best_settings(runs))
+
+
+FURTHER_PARTS: dict[str, Callable[[Evidence], Iterator[Part]]] = {
+    "instances": instances_parts,
+    "paths": paths_parts,
+}
 
 
 def verdict_table(findings: Sequence[tuple[Claim, Finding, str]]) -> pd.DataFrame:

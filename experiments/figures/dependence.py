@@ -55,6 +55,7 @@ def dependence(
             )
         grid_axis(ax, part[x])
         log_axis(ax, "y", limits)
+        ax.set_ylim(limits[0] / 2, limits[1] * 2)  # so that no line lies on the frame
         ax.set(xlabel=xlabel, ylabel=ylabel if ax is axes[0] else "")
         title(ax, name)
     legend(fig, chosen)

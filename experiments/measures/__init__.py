@@ -1,0 +1,39 @@
+"""From runs to the measures of the benchmarking literature: DataFrame -> DataFrame.
+
+No run is ever dropped: one that never hit a target took infinitely many steps to it, one
+that diverged has an infinite loss. An instance is a problem with its constants, as
+``tables.problem_labels`` names it; seeds are repetitions on an instance.
+"""
+
+from experiments.measures.area import log_area
+from experiments.measures.best_of_k import best_of_k_curves, best_of_k_quantile, expected_best_of_k
+from experiments.measures.claim_space import ClaimSpace, claim_space
+from experiments.measures.costs import instance_costs, target_costs
+from experiments.measures.hits import hit_times
+from experiments.measures.lr_robustness import lr_robustness
+from experiments.measures.probability_best import probability_best, probability_best_curves
+from experiments.measures.profiles import algoperf_score, data_profile, performance_profile, speed_up
+from experiments.measures.running_time import expected_running_time
+from experiments.measures.runtime_distribution import runtime_distribution, simulated_runtimes
+
+__all__ = [
+    "ClaimSpace",
+    "algoperf_score",
+    "best_of_k_curves",
+    "best_of_k_quantile",
+    "claim_space",
+    "data_profile",
+    "expected_best_of_k",
+    "expected_running_time",
+    "hit_times",
+    "instance_costs",
+    "log_area",
+    "lr_robustness",
+    "performance_profile",
+    "probability_best",
+    "probability_best_curves",
+    "runtime_distribution",
+    "simulated_runtimes",
+    "speed_up",
+    "target_costs",
+]
