@@ -1,7 +1,7 @@
 .PHONY: test lint figures benchmark
 
 test:
-	pytest -n 2
+	pytest
 
 lint:
 	ruff check .

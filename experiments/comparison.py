@@ -16,6 +16,8 @@ from optim import OPTIMIZERS
 
 NAMES = tuple(OPTIMIZERS)
 FEWEST_INSTANCES = 3
+FLOOR = 1e-16  # smaller numbers differ by rounding only
+REFERENCE = "rmsprop"
 SPECIAL_CASES = {"adam": "rmsprop"}
 """An optimizer and another that it contains, or nearly: it should not lose to it when tuned well."""
 
@@ -31,7 +33,8 @@ def comparison_parts(runs: pd.DataFrame, measure: str, factor: float) -> Iterato
         "There are too few seeds to choose settings on some and compare on others: all that follows was "
         "chosen by the same runs that it shows, and flatters whoever had more settings to choose from."
         if same
-        else f"Settings were chosen on seeds {span(choosing)} and are compared on seeds {span(reported)}."
+        else f"Settings were chosen by the lowest median {measure} on seeds {span(choosing)}, and are "
+        f"compared on seeds {span(reported)}."
     )
     warnings = alarms(runs, best, factor)
     yield Text("Alarms:" if warnings else "No alarms.")
@@ -42,6 +45,7 @@ def comparison_parts(runs: pd.DataFrame, measure: str, factor: float) -> Iterato
         return
     yield from cost_parts(chosen)
     yield from rank_parts(chosen, measure)
+    yield from pair_parts(chosen, measure)
 
 
 def split_seeds(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -165,6 +169,45 @@ def rank_parts(chosen: pd.DataFrame, measure: str) -> Iterator[Part]:
         "instances_needed",
         "Differences of mean ranks, and the instances it takes to find one of that size (power 0.8)",
         inference.instances_needed(critical),
+    )
+
+
+def pair_parts(chosen: pd.DataFrame, measure: str) -> Iterator[Part]:
+    """Yield each optimizer against one of them, paired over problem instances."""
+    costs = measures.instance_costs(chosen, measure).dropna().clip(lower=FLOOR)
+    if len(costs) < FEWEST_INSTANCES:
+        return
+    reference = REFERENCE if REFERENCE in costs else str(costs.columns[0])
+    others = [str(name) for name in costs if name != reference]
+    differences = {
+        name: inference.paired_differences(costs[name], costs[reference], of="ratio") for name in others
+    }
+    tests = inference.wilcoxon_holm(differences)
+    ratios = {
+        name: inference.paired_bootstrap(costs[name], costs[reference], of="ratio", statistic=np.median)
+        for name in others
+    }
+    wins = {name: inference.probability_of_superiority(costs[reference], costs[name]) for name in others}
+    table = pd.DataFrame(
+        {
+            "comparison": [f"{name} / {reference}" for name in others],
+            "value": [ratios[name].value for name in others],
+            "low": [ratios[name].low for name in others],
+            "high": [ratios[name].high for name in others],
+            f"{reference} better, probability": [wins[name].value for name in others],
+            "Wilcoxon p, Holm": [tests[name].p_holm for name in others],
+            "instances": len(costs),
+        }
+    )
+    yield Picture(
+        "paired_differences",
+        f"Median over instances of the ratio of final {measure}; above 1 {reference} is better",
+        figures.paired_differences(table, f"final {measure}, ratio to {reference}", ratio=True),
+    )
+    yield Table(
+        "paired_differences",
+        f"Each optimizer against {reference}, paired over problem instances",
+        table,
     )
 
 

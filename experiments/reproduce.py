@@ -253,8 +253,8 @@ def per_parameter_figures(evidence: Evidence) -> Iterator[Part]:
     shown = runs[(runs["optimizer"] == "rmsprop") & (runs["optimizer.lr"] == per_parameter.RATE_LR)]
     yield Picture(
         "per_parameter",
-        "Effective learning rates of RMSprop on a bowl of condition 10,000 whose coordinates 0 to 9 grow ever "
-        "steeper (top), and on the same bowl rotated (bottom); median and quartiles over seeds",
+        "Effective learning rates of RMSprop on a bowl of condition 10,000 whose coordinates 0 to 9 grow "
+        "ever steeper (top), and on the same bowl rotated (bottom); median and quartiles over seeds",
         figures.effective_rates(
             evidence.history,
             shown[shown["problem.condition"] == 10_000],
@@ -333,6 +333,14 @@ FIGURES: dict[str, Callable[[Evidence], Iterator[Part]]] = {
 
 def instances_parts(evidence: Evidence) -> Iterator[Part]:
     yield from comparison_parts(evidence.runs, "suboptimality", 2.0)
+    yield Picture(
+        "faster_map",
+        "Where the claim `faster` holds: median steps of SGD over those of RMSprop on the bowls, by "
+        "condition number and target, each tuned for that target on seeds 6 and 7 and shown on seeds 0 to 5",
+        figures.claim_map(
+            faster.map_table(evidence.runs), "problem.condition", "target", "steps, SGD / RMSprop"
+        ),
+    )
 
 
 def paths_parts(evidence: Evidence) -> Iterator[Part]:

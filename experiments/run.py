@@ -154,7 +154,7 @@ def opening(config: DictConfig, cells: Sequence[Cell]) -> None:
 
 
 def closing(config: DictConfig, cells: Sequence[Cell], outcomes: Sequence[Outcome | Exception]) -> None:
-    """Say how a grid ended, with a table of the best settings; exit code 1 if a cell failed."""
+    """Say how a grid ended, with a table of the best settings; an error if a cell failed."""
     from experiments.report import closing_table
 
     done = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]

@@ -35,12 +35,15 @@ class Rosenbrock(Problem):
         return ()
 
     def instance(self, seeds: Seeds) -> "Valley":
+        distinct, lane = np.unique(seeds, return_inverse=True)
+        starts = np.stack([self.start(int(seed)) for seed in distinct], axis=1)
+        return Valley(starts.take(lane, axis=1))
+
+    def start(self, seed: int) -> Array:
+        """Return where ``seed`` begins, shape (dim,)."""
         classic = np.where(np.arange(self.dim) % 2 == 0, -1.2, 1.0)
-        start = np.empty((self.dim, len(seeds)))
-        for lane, seed in enumerate(seeds):
-            noise = np.random.default_rng(seed).standard_normal(self.dim) if seed else 0.0
-            start[:, lane] = classic + self.perturbation * noise
-        return Valley(start)
+        noise = np.random.default_rng(seed).standard_normal(self.dim) if seed else 0.0
+        return classic + self.perturbation * noise
 
 
 class Valley(Instance):

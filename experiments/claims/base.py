@@ -98,14 +98,20 @@ def over_seeds(seeds: int, statistic: Callable[[NDArray[np.int64]], float]) -> I
     """Return a statistic of the seeds with a percentile bootstrap interval (Efron, 1979).
 
     Seeds are drawn with replacement; ``statistic`` takes their positions. All that
-    shares a seed is drawn together, so a comparison stays paired.
+    shares a seed is drawn together, so a comparison stays paired. The statistic may be
+    infinite, and then so may be an end of the interval.
     """
-    drawn = bootstrap(
-        (np.arange(seeds),),
-        lambda positions: statistic(np.asarray(positions)),
-        vectorized=False,
-        n_resamples=RESAMPLES,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return Interval(statistic(np.arange(seeds)), float(drawn.low), float(drawn.high))
+    with np.errstate(invalid="ignore"):  # infinity minus infinity: see below
+        found = bootstrap(
+            (np.arange(seeds),),
+            lambda positions: statistic(np.asarray(positions)),
+            vectorized=False,
+            n_resamples=RESAMPLES,
+            method="percentile",
+            rng=np.random.default_rng(0),
+        )
+    low, high = found.confidence_interval
+    if not np.isfinite(found.bootstrap_distribution).all():  # nothing lies between a number and infinity
+        tail = RESAMPLES // 40
+        low, high = np.sort(found.bootstrap_distribution)[[tail, -1 - tail]]
+    return Interval(statistic(np.arange(seeds)), float(low), float(high))

@@ -27,14 +27,16 @@ SAME = 2.0
 )
 def decide(evidence: Evidence) -> Finding:
     runs = evidence.runs.assign(diverged=evidence.runs["status"] == "diverged")
-    lost = runs.loc[(runs["problem"] == "logistic") & (runs["seed"] == 0) & (runs[EPS] == 0), "diverged"]
+    there = runs[(runs["problem"] == "logistic") & (runs["seed"] == 0)]
+    lost = there.loc[there[EPS] == 0, "diverged"]
+    safe_there = ~there.loc[there[EPS] == ARTICLE_EPS, "diverged"]
     safe = ~runs.loc[runs[EPS] == ARTICLE_EPS, "diverged"]
     rates = rate_table(evidence)
     bounded = bool((rates["largest rate"] <= rates["bound lr / eps"] * (1 + 1e-9)).all())
     results = result_table(runs[runs["optimizer.lr"] == ARTICLE_LR])
     largest = results[results["epsilon"] == results["epsilon"].max()]["times that of 1e-8"]
     return Finding(
-        verdict=verdict(bool(lost.all()), bool(safe.all()), bounded),
+        verdict=verdict(lost, safe_there, bool(safe.all()) and bounded),
         effect=share(lost),
         unit="share of runs that diverge with epsilon 0 where a gradient is exactly 0",
         evidence=(
@@ -47,10 +49,10 @@ def decide(evidence: Evidence) -> Finding:
     )
 
 
-def verdict(harm: bool, safe: bool, bounded: bool) -> Verdict:
-    if not (harm and safe):
+def verdict(lost: pd.Series, safe_there: pd.Series, stable: bool) -> Verdict:
+    if not lost.any() or not safe_there.all():
         return Verdict.REFUTED
-    return Verdict.REPRODUCED if bounded else Verdict.PARTLY
+    return Verdict.REPRODUCED if lost.all() and stable else Verdict.PARTLY
 
 
 def share(flags: pd.Series) -> Interval:

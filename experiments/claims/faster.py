@@ -147,3 +147,25 @@ def chosen_table(runs: pd.DataFrame) -> pd.DataFrame:
             "settings_compared": "settings compared",
         }
     )
+
+
+def map_table(runs: pd.DataFrame, first_tuning_seed: int = 6) -> pd.DataFrame:
+    """Return the ratio of median steps, SGD over RMSprop, by condition number and target of bowls.
+
+    Each is tuned for the target on the upper seeds. NaN where neither arrives, infinite
+    where only RMSprop does. Columns: problem, problem.condition, target, ratio.
+    """
+    bowls = runs[(runs["problem"] == "quadratic_bowl") & runs["optimizer"].isin(["sgd", "rmsprop"])]
+    tables = []
+    for target in [str(column) for column in bowls if str(column).startswith("hit_")]:
+        best = best_settings(bowls[bowls["seed"] >= first_tuning_seed], target)
+        chosen = runs_at(bowls[bowls["seed"] < first_tuning_seed], best)
+        steps = chosen[target].astype(float).fillna(np.inf)
+        turned = chosen["problem.rotated"].map({True: "rotated", False: "axis-aligned"})
+        keys = [turned, chosen["problem.condition"], chosen["optimizer"].astype(str)]
+        medians = steps.groupby(keys).quantile(0.5, interpolation="higher").unstack().reset_index()
+        arrived = np.isfinite(medians[["sgd", "rmsprop"]]).any(axis=1)
+        ratio = (medians["sgd"] / medians["rmsprop"]).where(arrived)
+        tables.append(medians.assign(target=float(target.removeprefix("hit_")), ratio=ratio))
+    table = pd.concat(tables).rename(columns={"problem.rotated": "problem"})
+    return table[["problem", "problem.condition", "target", "ratio"]].reset_index(drop=True)

@@ -1,12 +1,12 @@
 """Overrides as the user writes them -> jobs, and the axes that stay inside each job."""
 
-# No postponed annotations here: Hydra's search for plugins runs this file outside sys.modules,
-# where a dataclass could not look them up.
+# Hydra's search for plugins runs this file a second time, outside sys.modules. What is made here
+# is therefore compared as the tuple it is, never by its class.
 import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
@@ -14,12 +14,11 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 SPACED = re.compile(r"(logspace|linspace):([^:]+):([^:]+):([^:]+)")
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """One job of a sweep: its overrides, and its axes as the user wrote them."""
 
     overrides: tuple[str, ...]
-    axes: Mapping[str, str] = field(default_factory=dict)
+    axes: Mapping[str, str] = MappingProxyType({})
 
     @property
     def arguments(self) -> list[str]:

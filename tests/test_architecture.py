@@ -1,0 +1,308 @@
+"""The arrows between modules run one way, and every file is what its folder promises."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterable
+from functools import cache
+from graphlib import TopologicalSorter
+from importlib.util import resolve_name
+from pathlib import Path
+
+import pytest
+import yaml
+from command_line import ROOT
+
+ROOMS = ("optim", "problems", "experiments", "hydra_plugins")
+APPS = ("app", "run", "tune", "report", "reproduce", "benchmark")
+FILES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for room in ROOMS
+    for path in sorted((ROOT / room).rglob("*.py"))
+}
+THERE = {name.split(".")[1] for name in FILES if name.startswith("experiments.")}
+EXPERIMENTS = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
+
+# Who stands where in the data's way: a module imports from its own stage or an earlier one.
+STAGES = [
+    ("trace",),
+    ("loop",),
+    ("fingerprint",),
+    ("lanes",),
+    ("store",),
+    ("inference",),
+    ("tables",),
+    ("measures",),
+    ("tuning",),
+    ("figures", "claims"),
+    ("page",),
+    ("comparison",),
+    ("report",),
+    ("reproduce",),
+]
+BESIDE = ("app", "progress", "run", "tune", "benchmark")  # commands, and what commands share
+
+
+# What a module imports
+
+
+def imported(source: str, module: str, package: bool = False) -> set[str]:
+    """Return the absolute names that a source imports, at the top or inside a function.
+
+    ``from a import b`` gives ``a`` and ``a.b``: either may be a module.
+    """
+    here = module if package else module.rpartition(".")[0]
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), here)
+            found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    return found
+
+
+@cache
+def imports(module: str) -> set[str]:
+    path = FILES[module]
+    return imported(path.read_text(encoding="utf-8"), module, path.name == "__init__.py")
+
+
+def modules(*prefixes: str) -> list[str]:
+    """Return the modules with one of these names or below it; there is at least one for each."""
+    found = {prefix: [name for name in FILES if is_in(name, [prefix])] for prefix in prefixes}
+    assert all(found.values()), f"nothing found: {found}"
+    return [name for names in found.values() for name in names]
+
+
+def is_in(name: str, prefixes: Iterable[str]) -> bool:
+    return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
+
+
+def strangers(module: str, allowed: Iterable[str]) -> set[str]:
+    """Return what a module imports that is neither allowed nor in the standard library."""
+    allowed = [*allowed, *sys.stdlib_module_names]
+    return {name for name in imports(module) if not is_in(name, allowed)}
+
+
+def in_experiments(names: Iterable[str]) -> set[str]:
+    """Return the files and folders of experiments/ among these names."""
+    return {name.split(".")[1] for name in names if name.startswith("experiments.")}
+
+
+def importers_of(libraries: Iterable[str]) -> set[str]:
+    """Return the modules that import one of these libraries."""
+    return {module for module in FILES if any(is_in(name, libraries) for name in imports(module))}
+
+
+def test_the_walk_sees_every_form_of_import() -> None:
+    source = """
+import numpy.linalg as la, os
+from experiments import loop
+from .base import Optimizer
+from . import base
+def late():
+    import pandas
+    from hydra.core import plugins
+"""
+    found = imported(source, "optim.adam")
+    assert {"numpy.linalg", "os", "experiments.loop", "optim.base", "pandas", "hydra.core.plugins"} <= found
+    assert "optim.base" in imported("from .base import x", "optim", package=True)
+
+
+def test_the_walk_finds_the_modules() -> None:
+    assert {"optim", "optim.adam", "problems.base", "experiments.loop", "experiments.tables"} <= FILES.keys()
+    assert "experiments.trace" in imports("experiments.loop")
+    assert "experiments.report" in imports("experiments.run")  # inside a function
+
+
+# The arrows
+
+
+@pytest.mark.parametrize("module", modules("optim", "problems"))
+def test_optimizers_and_problems_know_numpy_and_themselves_only(module: str) -> None:
+    assert strangers(module, [module.split(".")[0], "numpy", "scipy", "sklearn"]) == set()
+
+
+@pytest.mark.parametrize("module", modules("experiments.loop", "experiments.trace"))
+def test_the_loop_knows_only_the_two_base_classes(module: str) -> None:
+    project = {name for name in imports(module) if is_in(name, ROOMS)}
+    assert project
+    assert {n for n in project if not is_in(n, ["optim.base", "problems.base", "experiments.trace"])} == set()
+
+
+def test_every_module_of_experiments_has_a_place() -> None:
+    placed = {name for stage in STAGES for name in stage} | set(BESIDE)
+    assert {"loop", "lanes", "store", "tables", "figures", "claims", "report"} <= THERE
+    assert THERE - placed == set(), "give it a place in STAGES"
+
+
+@pytest.mark.parametrize("place", range(len(STAGES)), ids=["-".join(stage) for stage in STAGES])
+def test_data_flows_one_way(place: int) -> None:
+    before = {name for stage in STAGES[:place] for name in stage}
+    for name in THERE.intersection(STAGES[place]):
+        used = {
+            other
+            for module in modules(f"experiments.{name}")
+            for other in in_experiments(imports(module))
+            if other != name
+        }
+        assert used - before - {"app"} == set(), f"{name} imports what comes after it"
+
+
+def test_only_commands_are_built_on_commands() -> None:
+    users = {
+        module
+        for module in FILES
+        if in_experiments(imports(module)) & {"run", "app", "benchmark", "report", "reproduce"}
+    }
+    assert users
+    places = [f"experiments.{name}" for name in (*STAGES[-2], *STAGES[-1], *BESIDE)]
+    assert {user for user in users if not is_in(user, [*places, "hydra_plugins"])} == set()
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {
+        module: {name for name in top_level(module) if name in FILES and not is_in(module, [name])}
+        for module in FILES
+    }
+    assert graph["experiments.loop"] >= {"experiments.trace", "optim.base", "problems.base"}
+    assert set(TopologicalSorter(graph).static_order()) == set(FILES)  # raises on a circle
+
+
+def top_level(module: str) -> set[str]:
+    """Return what a module imports as soon as it is imported."""
+    body = ast.parse(FILES[module].read_text(encoding="utf-8")).body
+    lines = [ast.unparse(node) for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return imported("\n".join(lines), module, FILES[module].name == "__init__.py")
+
+
+def test_hydra_is_imported_by_the_commands_and_the_sweeper_only() -> None:
+    found = importers_of(["hydra", "omegaconf"])
+    assert {"experiments.app", "experiments.run", "hydra_plugins.lane_sweeper.lane_sweeper"} <= found
+    places = [*(f"experiments.{app}" for app in APPS), "hydra_plugins"]
+    assert {module for module in found if not is_in(module, places)} == set()
+
+
+def test_seaborn_is_imported_by_figures_only() -> None:
+    found = importers_of(["seaborn"])
+    assert "experiments.figures.lines" in found
+    places = ["experiments.figures", "experiments.benchmark"]
+    assert {module for module in found if not is_in(module, places)} == set()
+
+
+def test_pandas_is_nowhere_below_lanes() -> None:
+    found = importers_of(["pandas"])
+    assert "experiments.lanes" in found
+    below = modules("optim", "problems", "experiments.trace", "experiments.loop", "experiments.fingerprint")
+    assert found & set(below) == set()
+
+
+def test_the_registries_are_the_folders() -> None:
+    for room in ("optim", "problems"):
+        registering = {name for name in modules(room) if f"{room}.base.register" in imports(name)}
+        options = {path.stem for path in (ROOT / "conf" / group_of(room)).glob("*.yaml")}
+        assert {name.split(".")[-1] for name in registering if name != room} == options
+
+
+def group_of(room: str) -> str:
+    return {"optim": "optimizer", "problems": "problem"}[room]
+
+
+# What stands in the files
+
+LONGEST_WITHOUT_DOCSTRING = 15  # lines of a function's body
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_modules_classes_and_all_but_short_functions_say_what_they_are_for(module: str) -> None:
+    tree = ast.parse(FILES[module].read_text(encoding="utf-8"))
+    silent = [name for name, node in documented_parts(tree) if not ast.get_docstring(node)]
+    assert ast.get_docstring(tree)
+    assert silent == []
+
+
+Documented = ast.ClassDef | ast.FunctionDef
+
+
+def documented_parts(tree: ast.Module) -> list[tuple[str, Documented]]:
+    """Return the public parts of a module that need a docstring.
+
+    Not the methods of derived classes, whose base documents them, nor what a claim's
+    decorator documents.
+    """
+    found: list[tuple[str, Documented]] = []
+    for node in tree.body:
+        if isinstance(node, Documented) and not node.name.startswith("_"):
+            if isinstance(node, ast.ClassDef) or (is_long(node) and not is_claim(node)):
+                found.append((node.name, node))
+            if isinstance(node, ast.ClassDef) and not node.bases:
+                found += [(f"{node.name}.{m.name}", m) for m in node.body if is_long(m) and m.name[0] != "_"]
+    return found
+
+
+def is_long(node: ast.stmt) -> bool:
+    if not isinstance(node, ast.FunctionDef):
+        return False
+    return (node.end_lineno or 0) - node.body[0].lineno + 1 > LONGEST_WITHOUT_DOCSTRING
+
+
+def is_claim(node: ast.FunctionDef) -> bool:
+    return any(ast.unparse(decorator).startswith("claim(") for decorator in node.decorator_list)
+
+
+def test_the_rule_for_docstrings_can_be_broken() -> None:
+    long = "\n".join(["    x = 1"] * (LONGEST_WITHOUT_DOCSTRING + 1))
+    source = f"class A:\n    pass\ndef long():\n{long}\ndef short():\n    pass\ndef _own():\n{long}\n"
+    assert [name for name, _ in documented_parts(ast.parse(source))] == ["A", "long"]
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_an_experiment_begins_with_its_question_and_its_command(path: Path) -> None:
+    first, question, *rest = path.read_text(encoding="utf-8").splitlines()
+    comment = [line for line in rest if line.startswith("#")]
+    assert first == "# @package _global_"
+    assert re.fullmatch(r"# [A-Z].*\?", question)
+    assert f"#   python -m experiments.run -m +experiment={path.stem}" in comment
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_an_experiment_is_a_sweep_into_a_study_of_its_name_or_a_shared_one(path: Path) -> None:
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert config["hydra"]["mode"] == "MULTIRUN"
+    assert config["hydra"]["sweeper"]["params"]
+    assert re.fullmatch(r"\w+", config["study"])
+
+
+def test_there_are_experiments() -> None:
+    assert {"fit", "lr_choice", "faster", "eps_stability"} <= {path.stem for path in EXPERIMENTS}
+
+
+MACHINE_PATH = re.compile(r"(?<![\w.:/<])/(?:home|root|tmp|work|Users|mnt)/\w+")
+WRITTEN = (".py", ".yaml", ".yml", ".md", ".toml", ".txt", ".cff", ".csv", "")
+NOT_OURS = {".git", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv"}
+
+
+def written_files() -> list[Path]:
+    """Return the project's text files; of results only those that are kept."""
+    kept = [ROOT / "results" / name for name in ("article", "benchmark")]
+    roots = [path for path in ROOT.iterdir() if path.name not in {"results", *NOT_OURS}]
+    candidates = [file for root in [*roots, *kept] for file in (root.rglob("*") if root.is_dir() else [root])]
+    return [
+        file
+        for file in candidates
+        if file.is_file() and file.suffix in WRITTEN and not NOT_OURS & set(file.parts)
+    ]
+
+
+def test_no_file_names_a_place_on_one_machine() -> None:
+    files = written_files()
+    assert {ROOT / "README.md", ROOT / "pyproject.toml", Path(__file__)} <= set(files)
+    found = {str(file): MACHINE_PATH.findall(file.read_text(encoding="utf-8")) for file in files}
+    assert {file: paths for file, paths in found.items() if paths} == {}
+
+
+def test_a_place_on_one_machine_would_be_seen() -> None:
+    place = "/".join(["", "home", "somebody", "results"])
+    assert MACHINE_PATH.findall(f"stored in {place}") == [place.removesuffix("/results")]
+    assert MACHINE_PATH.findall("https://example.org/work/x and results/home/x") == []
