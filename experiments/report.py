@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table as TerminalTable
 
-from experiments import figures, tables
+from experiments import tables
 from experiments.app import bad_input_ends_here, command, fail
 from experiments.comparison import best_of_k_parts, by_target, comparison_parts
-from experiments.lanes import build, checked_study
+from experiments.drawings import DRAWINGS, Study
+from experiments.lanes import checked_study
 from experiments.page import Part, Picture, Table, Text, bullet_list, cell, write_page
 from experiments.store import Store
 from optim import OPTIMIZERS
-from problems import PROBLEMS, Problem
-from problems.quadratic import QuadraticFit
 
 NAMES = tuple(OPTIMIZERS)
 MOST_PANELS = 12
-CONTOURS = {"quadratic": (0, 2, ("a", "c")), "rosenbrock": (0, 1, ("x", "y"))}
-"""Problems whose paths can be drawn: the two coordinates and what they are called."""
 
 
 def report(config: DictConfig) -> Path:
@@ -75,25 +70,16 @@ def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, fact
     yield Text(overview(store, runs))
     yield from table_parts(runs, measure, factor)
     yield Text("## Figures")
-    best = tables.runs_at(runs, tables.best_settings(runs, measure))
-    history = store.history(best["run"].astype(str))
-    missing = []
-    for draw in (
-        curves,
-        sensitivity,
-        normalised_sensitivity,
-        map_of_two,
-        fitted_curve,
-        path_figure,
-        rate_figure,
-    ):
-        drawn = draw(runs, best, history, measure, factor)
-        if isinstance(drawn, str):
-            missing.append(drawn)
-        else:
-            yield drawn
+    shown = first_problems(runs)
+    if len(shown) < len(runs):
+        yield Text(f"Of the problems, the first {MOST_PANELS} are drawn.")
+    best = tables.runs_at(shown, tables.best_settings(shown, measure))
+    drawn_from = Study(shown, best, store.history(best["run"].astype(str)), measure, factor)
+    drawn = [draw(drawn_from) for draw in DRAWINGS]
+    yield from (picture for picture in drawn if isinstance(picture, Picture))
     yield from comparison_parts(runs, measure, factor)
     yield from best_of_k_parts(runs, measure)
+    missing = [line for line in drawn if isinstance(line, str)]
     if missing:
         yield Text("Not drawn, for want of data:")
         yield bullet_list(missing)
@@ -137,176 +123,6 @@ def table_parts(runs: pd.DataFrame, measure: str, factor: float) -> Iterator[Par
     yield Table(
         "ranks", f"Rank of each optimizer's best setting by median {measure}", tables.ranks(runs, measure)
     )
-
-
-Drawing = Callable[[pd.DataFrame, pd.DataFrame, pd.DataFrame, str, float], Picture | str]
-"""From all runs, the best ones, their history, the measure and the factor: a picture, or what is missing."""
-
-
-def curves(
-    runs: pd.DataFrame, best: pd.DataFrame, history: pd.DataFrame, measure: str, factor: float
-) -> Picture | str:
-    if measure not in history:
-        return f"learning curves: {measure} is not recorded on the way; take measure=suboptimality"
-    figure = figures.learning_curves(history, best, measure, optimizers=NAMES)
-    return Picture(
-        "learning_curves", f"{measure} at the best settings: median and quartiles over seeds", figure
-    )
-
-
-def sensitivity(
-    runs: pd.DataFrame, best: pd.DataFrame, history: pd.DataFrame, measure: str, factor: float
-) -> Picture | str:
-    if runs["optimizer.lr"].nunique() < 2:
-        return "sensitivity to the learning rate: sweep it, optimizer.lr=logspace:1e-5:10:25"
-    figure = figures.lr_sensitivity(tables.lr_sensitivity(runs, measure, factor), measure, optimizers=NAMES)
-    return Picture(
-        "lr_sensitivity", f"Final {measure} against the learning rate, and the share diverged", figure
-    )
-
-
-def normalised_sensitivity(
-    runs: pd.DataFrame, best: pd.DataFrame, history: pd.DataFrame, measure: str, factor: float
-) -> Picture | str:
-    if runs["optimizer.lr"].nunique() < 2:
-        return "sensitivity about the best learning rate: sweep it, optimizer.lr=logspace:1e-5:10:25"
-    table = tables.lr_sensitivity(runs, measure, factor)
-    figure = figures.lr_sensitivity_normalised(table, measure, factor, optimizers=NAMES)
-    return Picture(
-        "lr_sensitivity_normalised",
-        f"Median {measure} against the learning rate over each one's best",
-        figure,
-    )
-
-
-def map_of_two(
-    runs: pd.DataFrame, best: pd.DataFrame, history: pd.DataFrame, measure: str, factor: float
-) -> Picture | str:
-    pair = varied_pair(runs)
-    if pair is None:
-        return "a map over two hyperparameters: sweep two, optimizer.lr=… optimizer.beta=…"
-    figure = figures.heat_map(runs, *pair, measure)
-    return Picture("heat_map", f"Median {measure} over {pair[0]} and {pair[1]}", figure)
-
-
-def varied_pair(runs: pd.DataFrame) -> tuple[str, str] | None:
-    """Return the two hyperparameters of one optimizer with the most values, if two vary."""
-    for _, part in runs.groupby("optimizer", observed=True):
-        numbers = part.filter(like="optimizer.").select_dtypes("number").nunique()
-        varied = numbers[numbers > 1].sort_values(ascending=False, kind="stable")
-        if len(varied) > 1:
-            return str(varied.index[0]), str(varied.index[1])
-    return None
-
-
-def fitted_curve(
-    runs: pd.DataFrame, best: pd.DataFrame, history: pd.DataFrame, measure: str, factor: float
-) -> Picture | str:
-    rows = best[best["problem"].astype(str).str.startswith("quadratic") & (best["status"] == "ok")]
-    if rows.empty or "params.0" not in history:
-        return "the fitted curve: run problem=quadratic with record.params=true"
-    row = rows.sort_values(["seed", "suboptimality"]).iloc[0]
-    return Picture(
-        "fit",
-        f"Data of seed {row['seed']} and the curve that {row['optimizer']} ends with",
-        fit_of(row, history),
-    )
-
-
-def fit_of(row: pd.Series, history: pd.DataFrame, title: str | None = None) -> Figure:
-    """Return the article's figure for one run of the quadratic."""
-    problem = problem_of(row, "quadratic")
-    assert isinstance(problem, QuadraticFit)
-    path = history[history["run"].astype(str) == str(row["run"])].sort_values("step")
-    params = path[["params.0", "params.1", "params.2"]].to_numpy()[-1]
-    y, _ = problem.data(int(row["seed"]))
-    curve = problem.curve(params)
-    return figures.fit(
-        problem.x, y, curve, title=title or f"{OPTIMIZERS[row['optimizer']].__name__} fits the quadratic"
-    )
-
-
-def path_figure(
-    runs: pd.DataFrame, best: pd.DataFrame, history: pd.DataFrame, measure: str, factor: float
-) -> Picture | str:
-    if "params.0" not in history:
-        return "paths on the contours: run problem=quadratic,rosenbrock with record.params=true"
-    drawn = best[best["seed"] == best["seed"].min()]
-    landscapes = list(landscapes_of(drawn))
-    if not landscapes:
-        return "paths on the contours: run problem=quadratic or problem=rosenbrock problem.dim=2"
-    shown = drawn[drawn["problem"].astype(str).isin([landscape.problem for landscape in landscapes])]
-    figure = figures.paths(landscapes, history, shown, optimizers=NAMES)
-    return Picture("paths", f"Paths of seed {drawn['seed'].min()} at the best settings", figure)
-
-
-def landscapes_of(runs: pd.DataFrame) -> Iterator[figures.Landscape]:
-    """Yield the landscape of each problem, as the first of its runs met it, that can be drawn in a plane."""
-    for label, part in runs.groupby(runs["problem"].astype(str)):
-        name = str(label).split()[0]
-        problem = problem_of(part.iloc[0], name)
-        if name in CONTOURS and getattr(problem, "dim", 2) == 2:
-            yield landscape(problem, str(label), int(part.iloc[0]["seed"]), CONTOURS[name])
-
-
-def landscape(
-    problem: Problem, label: str, seed: int, plane: tuple[int, int, tuple[str, str]]
-) -> figures.Landscape:
-    """Return the loss of a problem in two of its coordinates, the others at the minimum."""
-    first, second, names = plane
-    minimiser = problem.instance(np.array([seed])).minimiser
-    assert minimiser is not None
-
-    def suboptimality(u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
-        params = np.repeat(minimiser, u.size, axis=1)
-        params[first], params[second] = np.ravel(u), np.ravel(v)
-        instance = problem.instance(np.full(u.size, seed))
-        return (instance.loss(params) - instance.minimum).reshape(u.shape)
-
-    return figures.Landscape(
-        problem=label,
-        suboptimality=suboptimality,
-        minimum=(float(minimiser[first, 0]), float(minimiser[second, 0])),
-        names=names,
-        coordinates=(first, second),
-    )
-
-
-def problem_of(row: pd.Series, name: str) -> Problem:
-    """Return the problem of a run."""
-    values = {key.removeprefix("problem."): row[key] for key in row.index if str(key).startswith("problem.")}
-    known = PROBLEMS[name].__dataclass_fields__
-    plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items() if k in known}
-    integers = {
-        k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in plain.items() if v == v
-    }
-    problem: Problem = build(PROBLEMS, "problem", {"name": name, **integers})
-    return problem
-
-
-def rate_figure(
-    runs: pd.DataFrame, best: pd.DataFrame, history: pd.DataFrame, measure: str, factor: float
-) -> Picture | str:
-    if "rate.0" not in history:
-        return "effective learning rates: run with record.params=true"
-    small = best[best["problem"].astype(str).str.startswith(tuple(CONTOURS))]
-    if small.empty:
-        return "effective learning rates: run problem=quadratic or problem=rosenbrock"
-    figure = figures.effective_rates(history, small)
-    return Picture(
-        "effective_rates", "Effective learning rate of each parameter, median and quartiles", figure
-    )
-
-
-DRAWINGS: tuple[Drawing, ...] = (
-    curves,
-    sensitivity,
-    normalised_sensitivity,
-    map_of_two,
-    fitted_curve,
-    path_figure,
-    rate_figure,
-)
 
 
 def closing_table(runs: pd.DataFrame, measure: str = "suboptimality") -> None:

@@ -36,8 +36,8 @@ STAGES = [
     ("tuning",),
     ("figures", "claims"),
     ("page",),
-    ("comparison",),
-    ("report",),
+    ("comparison", "drawings"),
+    ("illustrations", "report"),
     ("reproduce",),
 ]
 BESIDE = ("app", "progress", "run", "tune", "benchmark")  # commands, and what commands share

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from experiments import reproduce
 from experiments.claims import CLAIMS, Verdict
 from experiments.claims.base import RESAMPLES, Interval, over_seeds
 from experiments.claims.faster import geometric_mean
+from experiments.figures import STYLE
 from experiments.store import Store
 
 Statistic = Callable[[NDArray[np.float64]], float]
@@ -122,6 +123,14 @@ def test_the_verdicts_are_four_words() -> None:
 # --- The command, on the one claim whose experiment takes a second ---
 
 COLUMNS = ["claim", "statement", "verdict", "effect", "low", "high", "unit", "evidence", "study"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_pictures() -> Iterator[None]:
+    """Render figures at a low resolution: it is quicker."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(STYLE, "savefig.dpi", 40)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from experiments import page, tables
 from experiments import store as store_module
+from experiments.figures import STYLE
 from experiments.page import Picture, Table, Text, bullet_list, cell, file_name, table_text, write_page
 from experiments.store import Store
 
@@ -42,7 +43,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def ended(study: Path) -> Ended:
     """How the report on it ended."""
-    return here(study, "report", "study=full")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(STYLE, "savefig.dpi", 40)  # quicker
+        return here(study, "report", "study=full")
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ TARGETS = ("hit_1e-1", "hit_1e-2", "hit_1e-3", "hit_1e-4")
 
 @pytest.fixture(autouse=True)
 def fewer_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "RESAMPLES", 200)
+    monkeypatch.setattr(base, "RESAMPLES", 80)
 
 
 def decided(claim: str, evidence: Evidence) -> Finding:

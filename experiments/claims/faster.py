@@ -164,7 +164,7 @@ def map_table(runs: pd.DataFrame, first_tuning_seed: int = 6) -> pd.DataFrame:
         turned = chosen["problem.rotated"].map({True: "rotated", False: "axis-aligned"})
         keys = [turned, chosen["problem.condition"], chosen["optimizer"].astype(str)]
         medians = steps.groupby(keys).quantile(0.5, interpolation="higher").unstack().reset_index()
-        arrived = np.isfinite(medians[["sgd", "rmsprop"]]).any(axis=1)
+        arrived = medians[["sgd", "rmsprop"]].min(axis=1) < np.inf
         ratio = (medians["sgd"] / medians["rmsprop"]).where(arrived)
         tables.append(medians.assign(target=float(target.removeprefix("hit_")), ratio=ratio))
     table = pd.concat(tables).rename(columns={"problem.rotated": "problem"})
