@@ -83,7 +83,7 @@ class MLP(Problem):
     def instance(self, seeds: Seeds) -> "Networks":
         distinct, lane = np.unique(seeds, return_inverse=True)
         drawn = np.stack([self.weights(int(seed)) for seed in distinct], axis=1)
-        return Networks(self, seeds, drawn[:, lane])
+        return Networks(self, seeds, drawn.take(lane, axis=1))
 
     def weights(self, seed: int) -> Array:
         """Return the weights that ``seed`` draws, biases in each layer's last column, flat."""
