@@ -343,7 +343,7 @@ def epsilons(
                 "suboptimality": np.nan if diverged else 0.1 * (10 if eps == 1 else 1),
             }
         )
-        bound = max(lrs) / eps if eps else 1.0
+        bound = lr / eps if eps else 1.0
         rates.append({f"rate.{i}": [np.nan, bound * largest_share / (1 + i)] for i in range(2)})
     runs = table_of(rows)
     return Evidence(runs, history_of(runs, rates))

@@ -28,8 +28,7 @@ Slope = Callable[[QuadraticBowl, Array], float]
         "steps) against the logarithm of the curvature, over the coordinates of a bowl; and, rotated, "
         "over its principal directions. Reproduced if the mean slope over seeds is below 0 (bootstrap "
         "interval) at every condition number from 10 on, axis-aligned and rotated; partly if only "
-        "axis-aligned; refuted if it is above 0 "
-        "at every one; else undecided."
+        "axis-aligned; refuted if it is above 0 at every one; else undecided."
     ),
 )
 def decide(evidence: Evidence) -> Finding:
