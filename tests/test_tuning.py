@@ -1,0 +1,148 @@
+"""Fair tuning: what is drawn, what is chosen, and that nothing is reported on the seeds that chose it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from command_line import here
+from omegaconf import OmegaConf
+
+from experiments import tuning
+from experiments.comparison import split_seeds
+from experiments.lanes import cell_of
+from experiments.store import Store
+from optim import OPTIMIZERS
+
+ROOT = Path(__file__).parent.parent
+SPACE = {
+    "lr": {"distribution": "loguniform", "low": 1e-4, "high": 10.0},
+    "beta": {"distribution": "one_minus_loguniform", "low": 0.5, "high": 0.999},
+    "eps": {"distribution": "uniform", "low": 0.0, "high": 1.0},
+}
+TUNE: dict[str, Any] = {"trials": 4, "seeds": 2, "method": "random"}
+
+
+@pytest.mark.parametrize("method", tuning.METHODS)
+def test_fewer_trials_are_the_first_of_more(method: str) -> None:
+    few, many = (tuning.draw(SPACE, trials, method) for trials in (5, 40))
+    for name, values in few.items():
+        np.testing.assert_array_equal(values, many[name][:5])
+
+
+@pytest.mark.parametrize("method", tuning.METHODS)
+def test_draws_fill_their_space_on_its_scale(method: str) -> None:
+    drawn = tuning.draw(SPACE, 1024, method)
+    positions = {
+        "lr": np.log(drawn["optimizer.lr"] / 1e-4) / np.log(1e5),
+        "beta": np.log((1 - drawn["optimizer.beta"]) / 0.001) / np.log(500),
+        "eps": drawn["optimizer.eps"],
+    }
+    for values in positions.values():
+        assert values.min() >= -1e-9
+        assert values.max() <= 1 + 1e-9
+        np.testing.assert_allclose(np.quantile(values, [0.25, 0.5, 0.75]), [0.25, 0.5, 0.75], atol=0.05)
+
+
+def test_an_unknown_distribution_is_named() -> None:
+    with pytest.raises(ValueError, match=r"distribution must be one of uniform, .*, got 'normal'"):
+        tuning.draw({"lr": {"distribution": "normal", "low": 0, "high": 1}}, 3, "random")
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_search_space_lies_in_the_declared_ranges(name: str) -> None:
+    space = OmegaConf.to_container(OmegaConf.load(ROOT / "conf" / "optimizer" / f"{name}.yaml").search)
+    drawn = tuning.draw(space, 256, "sobol")  # type: ignore[arg-type]
+    OPTIMIZERS[name](**{key.removeprefix("optimizer."): values for key, values in drawn.items()})
+
+
+@pytest.mark.parametrize(
+    ("change", "axes", "message"),
+    [
+        ({"trials": 0}, {}, "tune.trials must be an integer"),
+        ({"seeds": True}, {}, "tune.seeds must be an integer"),
+        ({"method": "grid"}, {}, "tune.method must be one of random, sobol, got 'grid'"),
+        ({}, {"optimizer.lr": [1.0]}, "sweep seeds alone, not optimizer.lr"),
+        ({}, {"seed": [tuning.FIRST_TUNING_SEED]}, "seed must be below"),
+    ],
+)
+def test_what_cannot_be_searched_is_named(change: dict[str, Any], axes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        tuning.checked_search({**TUNE, **change}, {"search": SPACE}, axes)
+
+
+def pool_and_runs(losses: list[float]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a pool of trials on two seeds, and the runs as they ended: the loss of each trial."""
+    settings = {
+        "optimizer": {"name": "rmsprop"},
+        "problem": {"name": "quadratic"},
+        "seed": 0,
+        "steps": 10,
+        "record": {"points": 2, "params": False},
+    }
+    lrs = np.linspace(0.1, 1, len(losses))
+    seeds = [tuning.FIRST_TUNING_SEED, tuning.FIRST_TUNING_SEED + 1]
+    pool = cell_of(settings, {"seed": seeds}, {"optimizer.lr": lrs}).runs
+    loss = np.tile(losses, 2)
+    status = np.where(np.isfinite(loss), "ok", "diverged")
+    return pool, pool.assign(loss=np.where(np.isfinite(loss), loss, np.nan), status=status)
+
+
+def test_the_best_of_the_first_trials_is_chosen_for_each_budget() -> None:
+    pool, runs = pool_and_runs([np.inf, 3.0, 2.0, 5.0, 1.0])
+    chosen = tuning.select(pool, runs.sample(frac=1, random_state=0), "loss", [1, 2, 4, 75])
+    best = {budget: chosen.loc[chosen[f"best_of_{budget}"], "trial"].tolist() for budget in (1, 2, 4, 5)}
+    assert best == {1: [0], 2: [1], 4: [2], 5: [4]}
+    points = tuning.best_points(chosen)["optimizer.lr"]
+    assert sorted(points) == sorted(np.linspace(0.1, 1, 5)[[0, 1, 2, 4]])
+    assert tuning.best_points(chosen, 4)["optimizer.lr"] == np.linspace(0.1, 1, 5)[2]
+
+
+def test_a_best_value_at_the_edge_of_its_space_raises_an_alarm() -> None:
+    pool, runs = pool_and_runs([3.0, 2.0, 1.0])
+    chosen = tuning.select(pool, runs, "loss", [3])
+    wide, narrow = ({"lr": {"distribution": "uniform", "low": 0.0, "high": high}} for high in (4.0, 1.0))
+    assert tuning.alarms(chosen, wide) == []
+    assert tuning.alarms(chosen, narrow) == ["lr=1 is at the edge of [0, 1]"]
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    results = tmp_path_factory.mktemp("tuned")
+    grid = ["optimizer=sgd,rmsprop", "problem=quadratic", "steps=50", "seed=range(0,3)", "study=t"]
+    search = ["tune.trials=6", "tune.seeds=2", "tune.budgets=[2,6]"]
+    ended = here(results, "tune", "-m", *grid, *search, f"results={results}")
+    assert ended.code == 0, ended.err
+    return results
+
+
+def test_nothing_is_reported_on_the_seeds_that_chose_it(tuned: Path) -> None:
+    store = Store(tuned / "t")
+    runs, chosen = store.runs(), store.selections()
+    tuning_runs = runs[runs["seed"] >= tuning.FIRST_TUNING_SEED]
+    reported = runs[runs["seed"] < tuning.FIRST_TUNING_SEED]
+    assert set(reported["seed"]) == {0, 1, 2}
+    assert len(tuning_runs) == 2 * 6 * 2
+    # the selection follows from the runs on the tuning seeds alone
+    for name, part in chosen.groupby("optimizer"):
+        own = tuning_runs[tuning_runs["optimizer"] == name]
+        medians = own.fillna({"suboptimality": np.inf}).groupby("optimizer.lr")["suboptimality"].median()
+        best = part.loc[part["best_of_6"], "optimizer.lr"]
+        assert medians[best].to_numpy() == medians.min()
+        assert set(best) <= set(reported.loc[reported["optimizer"] == name, "optimizer.lr"])
+
+
+def test_the_defaults_are_rerun_as_the_budget_of_none(tuned: Path) -> None:
+    runs = Store(tuned / "t").runs()
+    for name, part in runs[runs["seed"] < tuning.FIRST_TUNING_SEED].groupby("optimizer", observed=True):
+        assert OPTIMIZERS[str(name)]().lr in set(part["optimizer.lr"])  # type: ignore[attr-defined]
+
+
+def test_seeds_that_choose_and_seeds_that_are_compared_never_meet() -> None:
+    for seeds in ([0, 1, 2], list(range(10)), [0, 1, tuning.FIRST_TUNING_SEED]):
+        choosing, reported = split_seeds(pd.DataFrame({"seed": np.repeat(seeds, 4)}))
+        assert not set(choosing["seed"]) & set(reported["seed"])
+        assert set(choosing["seed"]) | set(reported["seed"]) == set(seeds)
+    few = pd.DataFrame({"seed": [0, 1]})
+    assert all(part is few for part in split_seeds(few))
