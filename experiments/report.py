@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table as TerminalTable
 
-from experiments import tables
-from experiments.app import bad_input_ends_here, command, fail
+from experiments import tables, tuning
+from experiments.app import CONF, bad_input_ends_here, command, fail
 from experiments.comparison import best_of_k_parts, by_target, comparison_parts
 from experiments.drawings import DRAWINGS, Study
 from experiments.lanes import checked_study
@@ -79,10 +79,36 @@ def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, fact
     yield from (picture for picture in drawn if isinstance(picture, Picture))
     yield from comparison_parts(runs, measure, factor)
     yield from best_of_k_parts(runs, measure)
+    yield from search_parts(store)
     missing = [line for line in drawn if isinstance(line, str)]
     if missing:
         yield Text("Not drawn, for want of data:")
         yield bullet_list(missing)
+
+
+def search_parts(store: Store) -> Iterator[Part]:
+    """Yield what each search of a tuned study chose, and an alarm where that is at an edge of its space."""
+    chosen = store.selections()
+    if chosen.empty:
+        return
+    flags = tuning.best_flags(chosen).columns
+    winners = chosen[chosen[list(flags)].eq(True).any(axis=1)]
+    searched = [key for key in winners if str(key).startswith("optimizer.") and winners[key].nunique() > 1]
+    columns = ["problem", "optimizer", *searched, "trial", "median", *flags]
+    yield Table("selections", "The trials that the budgets chose, on the tuning seeds", winners[columns])
+    lines = [
+        f"{optimizer} on {problem}: {line}; widen the search space"
+        for (optimizer, problem), part in chosen.groupby(["optimizer", "problem"])
+        for line in tuning.alarms(part.dropna(axis=1, how="all"), search_space(str(optimizer)))
+    ]
+    yield bullet_list(lines) if lines else Text("No chosen value is at the edge of its search space.")
+
+
+def search_space(optimizer: str) -> dict[str, Any]:
+    """Return the search space that an optimizer publishes in its configuration."""
+    space = OmegaConf.to_container(OmegaConf.load(CONF / "optimizer" / f"{optimizer}.yaml").search)
+    assert isinstance(space, dict)
+    return {str(name): spec for name, spec in space.items()}
 
 
 def first_problems(runs: pd.DataFrame) -> pd.DataFrame:
@@ -107,6 +133,10 @@ def overview(store: Store, runs: pd.DataFrame) -> str:
 def table_parts(runs: pd.DataFrame, measure: str, factor: float) -> Iterator[Part]:
     """Yield the tables."""
     yield Text("## Tables")
+    yield Text(
+        "Best settings are chosen here, and in the figures, by the same runs that are shown; the comparison "
+        "further down chooses on other seeds than it reports."
+    )
     yield Table("settings", "What varies", tables.settings(runs))
     yield Table("best_settings", f"Best setting by median {measure}", tables.best_settings(runs, measure))
     yield Table(

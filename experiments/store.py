@@ -59,7 +59,7 @@ class Store:
     def selections(self) -> pd.DataFrame:
         """Return one row a trial of every search, with its optimizer and problem."""
         files = sorted((self.folder / "selections").glob("*.parquet"))
-        return pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
+        return pd.concat([pd.DataFrame(), *map(pd.read_parquet, files)], ignore_index=True)
 
     def ids(self, optimizer: str, problem: str) -> set[str]:
         """Return the ids of the stored runs of one optimizer on one problem."""
