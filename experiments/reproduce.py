@@ -161,7 +161,8 @@ def opening_parts(verdicts: pd.DataFrame) -> Iterator[Part]:
     """Yield the head of the report: what it is, and the verdicts."""
     yield Text("# The article's claims about RMSprop, tested")
     yield Text(
-        "Each claim was turned into an experiment and a rule before the runs; the rule alone decides. An "
+        "Each claim was turned into an experiment and a rule; the rule alone decides. Rules were written "
+        "before the runs; where a first look led to a change, the section says what was changed. An "
         "interval is a 95 % confidence interval over seeds or runs. A run that diverged counts as infinitely "
         "bad and is never dropped. Steps are gradient evaluations; suboptimality is the loss above its "
         "minimum. `python -m experiments.reproduce` makes this page anew."
@@ -176,6 +177,8 @@ def claim_parts(claim: Claim, finding: Finding, evidence: Evidence) -> Iterator[
     yield Text(f"**Verdict: {finding.verdict}.** {finding.evidence}")
     yield Text(f"Effect: {finding.effect} {finding.unit}.")
     yield Text(f"The rule: {claim.predicate}")
+    if claim.revised:
+        yield Text(f"Changed after a first look: {claim.revised}")
     yield from FIGURES[claim.id](evidence) if claim.id in FIGURES else ()
     for title, frame in finding.tables.items():
         yield Table(f"{claim.id}_{file_name(title)}", title, frame)

@@ -54,11 +54,14 @@ class Store:
         """Store how the trials of a search compared; see ``tuning.select``."""
         digest = hashlib.blake2b("".join(pool.runs["run"]).encode(), digest_size=8).hexdigest()
         name = f"{pool.optimizer.name}-{pool.problem.name}-{digest}.parquet"
-        write_table(pa.Table.from_pandas(chosen, preserve_index=False), self.folder / "selections" / name, {})
+        metadata = {"optimizer": pool.optimizer.name, "problem": pool.problem.name, "code": pool.code}
+        write_table(
+            pa.Table.from_pandas(chosen, preserve_index=False), self.folder / "selections" / name, metadata
+        )
 
     def selections(self) -> pd.DataFrame:
-        """Return one row a trial of every search, with its optimizer and problem."""
-        files = sorted((self.folder / "selections").glob("*.parquet"))
+        """Return one row a trial of every search by the present code, with its optimizer and problem."""
+        files = self.files("selections", outdated=False)
         return pd.concat([pd.DataFrame(), *map(pd.read_parquet, files)], ignore_index=True)
 
     def ids(self, optimizer: str, problem: str) -> set[str]:
@@ -99,8 +102,8 @@ class Store:
 def is_current(file: Path) -> bool:
     """Tell whether the code that made this file is the code as it is now."""
     metadata = pq.read_schema(file).metadata
-    optimizer, problem, code = (metadata[key].decode() for key in (b"optimizer", b"problem", b"code"))
     try:
+        optimizer, problem, code = (metadata[key].decode() for key in (b"optimizer", b"problem", b"code"))
         return code_fingerprint(optimizer, problem) == str(code)
     except KeyError:  # an optimizer or problem that is no longer registered
         return False

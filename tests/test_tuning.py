@@ -139,6 +139,13 @@ def test_the_defaults_are_rerun_as_the_budget_of_none(tuned: Path) -> None:
         assert OPTIMIZERS[str(name)]().lr in set(part["optimizer.lr"])  # type: ignore[attr-defined]
 
 
+def test_selections_by_other_code_are_left_out(tuned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tuned / "t")
+    assert len(store.selections()) == 2 * 6
+    monkeypatch.setattr("experiments.store.code_fingerprint", lambda *_: "other")
+    assert store.selections().empty
+
+
 def test_seeds_that_choose_and_seeds_that_are_compared_never_meet() -> None:
     for seeds in ([0, 1, 2], list(range(10)), [0, 1, tuning.FIRST_TUNING_SEED]):
         choosing, reported = split_seeds(pd.DataFrame({"seed": np.repeat(seeds, 4)}))

@@ -72,6 +72,7 @@ class Claim:
         statement: what the article says.
         experiment: the name of its file in conf/experiment.
         predicate: the rule in words, written down before the run.
+        revised: what was changed in rule or experiment after a first look at runs; empty if nothing.
         decide: the rule.
     """
 
@@ -79,16 +80,17 @@ class Claim:
     statement: str
     experiment: str
     predicate: str
+    revised: str
     decide: Callable[[Evidence], Finding]
 
 
 def claim(
-    id: str, *, statement: str, experiment: str, predicate: str
+    id: str, *, statement: str, experiment: str, predicate: str, revised: str = ""
 ) -> Callable[[Callable[[Evidence], Finding]], Callable[[Evidence], Finding]]:
     """Enter the decorated rule in ``CLAIMS``."""
 
     def enter(decide: Callable[[Evidence], Finding]) -> Callable[[Evidence], Finding]:
-        CLAIMS[id] = Claim(id, statement, experiment, predicate, decide)
+        CLAIMS[id] = Claim(id, statement, experiment, predicate, revised, decide)
         return decide
 
     return enter

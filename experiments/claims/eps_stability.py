@@ -25,6 +25,10 @@ SHARE = "largest share of lr / epsilon"
         "below lr / epsilon for every epsilon above 0; refuted if epsilon 0 does no harm there or 1e-8 "
         "does not prevent it; else partly."
     ),
+    revised=(
+        "More learning rates were added, so that more than one run meets a gradient of exactly 0, and the "
+        "effect became the share of those that diverge; the verdict was the same before."
+    ),
 )
 def decide(evidence: Evidence) -> Finding:
     runs = evidence.runs.assign(diverged=evidence.runs["status"] == "diverged")

@@ -27,6 +27,11 @@ STEPS = 10
         "by more than one half (bootstrap intervals); refuted if RMSprop's is at least as large; else "
         "partly."
     ),
+    revised=(
+        "The first run averaged over 50 steps at a learning rate of 1e-4, and the verdict was partly (a "
+        "difference of 0.47 [0.38, 0.57]). There the steepest coordinate of the longest bowl is solved in "
+        "one step, and its update is then 0. The table by steps shows what the number of steps does now."
+    ),
 )
 def decide(evidence: Evidence) -> Finding:
     ratios = ratios_of(evidence)
@@ -43,7 +48,10 @@ def decide(evidence: Evidence) -> Finding:
             f"{growth['sgd'].mean():.2f}, that of RMSprop to the power {growth['rmsprop'].mean():.2f}; "
             f"rotated, to the powers {turned['sgd'].mean():.2f} and {turned['rmsprop'].mean():.2f}."
         ),
-        tables={"Largest over smallest update": ratio_table(ratios)},
+        tables={
+            "Largest over smallest update": ratio_table(ratios),
+            "Growth by the steps that are averaged": growth_table(evidence),
+        },
     )
 
 
@@ -53,14 +61,27 @@ def verdict(sgd: Interval, difference: Interval) -> Verdict:
     return Verdict.REPRODUCED if sgd.low > 0.5 and difference.low > 0.5 else Verdict.PARTLY
 
 
-def ratios_of(evidence: Evidence) -> pd.DataFrame:
+def ratios_of(evidence: Evidence, steps: int = STEPS) -> pd.DataFrame:
     """Return the logarithm of each run's ratio: optimizer, condition, rotated, seed, value."""
-    return per_run(evidence, "params.", update_ratio, optimizer__lr=STABLE_LR)
+    return per_run(
+        evidence, "params.", lambda bowl, path: update_ratio(bowl, path, steps), optimizer__lr=STABLE_LR
+    )
 
 
-def update_ratio(bowl: QuadraticBowl, path: Array) -> float:
+def growth_table(evidence: Evidence) -> pd.DataFrame:
+    """Return on axis-aligned bowls how the verdict depends on the number of steps averaged."""
+    rows = []
+    for steps in (1, STEPS, 50, 100):
+        ratios = ratios_of(evidence, steps)
+        growth = growth_by_seed(ratios[~ratios[ROTATED].astype(bool)])
+        sgd, found = mean_over_seeds(growth["sgd"]), gap(growth)
+        rows.append((steps, sgd.value, found.value, found.low, found.high, str(verdict(sgd, found))))
+    return pd.DataFrame(rows, columns=["steps", "SGD", "SGD minus RMSprop", "low", "high", "verdict"])
+
+
+def update_ratio(bowl: QuadraticBowl, path: Array, steps: int) -> float:
     """Return the logarithm (base 10) of the ratio, averaged over the first steps."""
-    updates = np.abs(np.diff(path[: STEPS + 1], axis=0))
+    updates = np.abs(np.diff(path[: steps + 1], axis=0))
     return float(np.log10(updates.max(axis=1) / updates.min(axis=1)).mean())
 
 
