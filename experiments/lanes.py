@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,7 @@ from problems import PROBLEMS, Problem
 Settings = Mapping[str, Any]
 Axes = Mapping[str, Sequence[Any]]
 LARGEST_SEED = 2**32 - 1  # what NumPy's legacy generator takes
+STRETCH = 1 << 16  # runs whose settings and ids are held at a time
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,84 @@ class Cell:
         return code_fingerprint(self.optimizer.name, self.problem.name)
 
 
-def cell_of(settings: Settings, axes: Axes, drawn: Mapping[str, Any] | None = None) -> Cell:
-    """Return the product of the axes over these settings as one cell.
+@dataclass(frozen=True)
+class Product:
+    """All runs of one optimizer on one problem that settings and axes ask for.
+
+    A stretch of them becomes a ``Cell`` when it is needed, so that a product of any
+    length takes the memory of its axes alone. The runs are numbered from 0, the seeds
+    varying slowest, the points of a search fastest.
+
+    Attributes:
+        settings: as for ``product_of``.
+        levels: the distinct values of each axis; ``seed`` is the first.
+        points: values of hyperparameters that vary together, all of one length.
+    """
+
+    settings: Settings
+    levels: Axes
+    points: Mapping[str, np.ndarray[Any, Any]]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """How many values each axis has; the points of a search are the last."""
+        draws = len(next(iter(self.points.values()))) if self.points else 1
+        return (*(len(values) for values in self.levels.values()), draws)
+
+    def __len__(self) -> int:
+        return math.prod(self.shape)
+
+    def stretches(self, size: int = STRETCH) -> Iterator[tuple[int, int]]:
+        """Yield the product in stretches of at most ``size`` runs, each as its first and its end."""
+        return ((first, min(first + size, len(self))) for first in range(0, len(self), size))
+
+    def columns(self, first: int, end: int) -> dict[str, np.ndarray[Any, Any]]:
+        """Return the values of the axes, each of shape (end - first,)."""
+        *at, draw = np.unravel_index(np.arange(first, end), self.shape)
+        varied = {key: np.asarray(v)[i] for (key, v), i in zip(self.levels.items(), at, strict=True)}
+        return varied | {key: values[draw] for key, values in self.points.items()}
+
+    @cached_property
+    def problem(self) -> Problem:
+        """The problem, which all runs share."""
+        problem: Problem = build(PROBLEMS, "problem", self.settings["problem"])
+        return problem
+
+    def optimizer(self, first: int, end: int) -> Optimizer:
+        """Return the optimizer with a value of each varied hyperparameter for each of these runs."""
+        columns = self.columns(first, end)
+        varied = {key.removeprefix("optimizer."): v for key, v in columns.items() if key != "seed"}
+        optimizer: Optimizer = build(OPTIMIZERS, "optimizer", {**self.settings["optimizer"], **varied})
+        return optimizer
+
+    def cell(self, first: int = 0, end: int | None = None) -> Cell:
+        """Return the runs from ``first`` to before ``end``, by default all, as one cell."""
+        end = len(self) if end is None else end
+        problem, optimizer = self.problem, self.optimizer(first, end)
+        record = self.settings["record"]
+        cell = Cell(
+            problem=problem,
+            optimizer=optimizer,
+            runs=pd.DataFrame(
+                {
+                    "optimizer": optimizer.name,
+                    "problem": problem.name,
+                    "seed": self.columns(first, end)["seed"],
+                    "steps": int(self.settings["steps"]),
+                    **{f"optimizer.{f.name}": getattr(optimizer, f.name) for f in fields(optimizer)},
+                    **{f"problem.{f.name}": getattr(problem, f.name) for f in fields(problem)},
+                }
+            ),
+            steps=int(self.settings["steps"]),
+            points=int(record["points"]),
+            params=bool(record["params"]),
+        )
+        cell.runs.insert(0, "run", run_ids(cell.runs, cell.points, cell.params, cell.code))
+        return cell
+
+
+def product_of(settings: Settings, axes: Axes, drawn: Mapping[str, Any] | None = None) -> Product:
+    """Return the product of the axes over these settings.
 
     Args:
         settings: ``optimizer`` and ``problem`` (a name and values each), ``seed``,
@@ -64,44 +144,37 @@ def cell_of(settings: Settings, axes: Axes, drawn: Mapping[str, Any] | None = No
             message names the key, the value and what is allowed.
     """
     seeds = [checked_integer("seed", seed, 0, LARGEST_SEED) for seed in axes.get("seed", [settings["seed"]])]
-    levels = {key.removeprefix("optimizer."): values for key, values in axes.items() if key != "seed"}
-    check_numbers(settings["optimizer"], levels)
-    points = {key.removeprefix("optimizer."): np.asarray(values) for key, values in (drawn or {}).items()}
-    draws = range(len(next(iter(points.values())))) if points else range(1)
-    distinct = [list(dict.fromkeys(values)) for values in (seeds, *levels.values(), draws)]
-    grids = [np.ravel(grid) for grid in np.meshgrid(*distinct, indexing="ij")]
-    varied = dict(zip(levels, grids[1:-1], strict=True)) | {key: v[grids[-1]] for key, v in points.items()}
-    problem = build(PROBLEMS, "problem", settings["problem"])
-    optimizer = build(OPTIMIZERS, "optimizer", {**settings["optimizer"], **varied})
-    record = settings["record"]
+    others = {key: values for key, values in axes.items() if key != "seed"}
+    check_numbers(settings["optimizer"], others)
+    levels = {key: list(dict.fromkeys(values)) for key, values in {"seed": seeds, **others}.items()}
+    points = {key: np.asarray(values) for key, values in (drawn or {}).items()}
+    product = Product(settings, levels, points)
+    assert product.problem is not None  # made here, so that what is wrong with it is said here
+    for stretch in product.stretches():
+        product.optimizer(*stretch)
+    checked_integer("steps", settings["steps"], 1)
+    check_record(settings["record"])
+    return product
+
+
+def cell_of(settings: Settings, axes: Axes, drawn: Mapping[str, Any] | None = None) -> Cell:
+    """Return the whole product of the axes over these settings as one cell; see ``product_of``."""
+    return product_of(settings, axes, drawn).cell()
+
+
+def check_record(record: Any) -> None:
+    """Raise ValueError when what to record is not well said."""
     if not isinstance(record, Mapping):
         raise ValueError(f"record must be points and params (record.points=100), got {record!r}")
     if not isinstance(record["params"], bool):
         raise ValueError(f"record.params must be true or false, got {record['params']!r}")
-    cell = Cell(
-        problem=problem,
-        optimizer=optimizer,
-        runs=pd.DataFrame(
-            {
-                "optimizer": optimizer.name,
-                "problem": problem.name,
-                "seed": grids[0],
-                "steps": checked_integer("steps", settings["steps"], 1),
-                **{f"optimizer.{f.name}": getattr(optimizer, f.name) for f in fields(optimizer)},
-                **{f"problem.{f.name}": getattr(problem, f.name) for f in fields(problem)},
-            }
-        ),
-        steps=int(settings["steps"]),
-        points=checked_integer("record.points", record["points"], 2),
-        params=record["params"],
-    )
-    cell.runs.insert(0, "run", run_ids(cell.runs, cell.points, cell.params, cell.code))
-    return cell
+    checked_integer("record.points", record["points"], 2)
 
 
 def check_numbers(settings: Settings, levels: Axes) -> None:
     """Raise ValueError for a value of an axis that is no number, with the message it gives alone."""
-    for name, values in levels.items():
+    for key, values in levels.items():
+        name = key.removeprefix("optimizer.")
         for value in values:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 build(OPTIMIZERS, "optimizer", {**settings, name: value})
@@ -145,19 +218,39 @@ def run_ids(runs: pd.DataFrame, points: int, params: bool, code: str) -> list[st
     Equal values give equal ids however they were written, in whatever company.
     """
     keys = sorted(key for key in runs.columns if key in COMMON or key.startswith(("optimizer.", "problem.")))
-    columns = [[f"{key}={text}" for text in canonical(runs[key])] for key in keys]
     shared = f"record.points={points};record.params={params};code={code};"
     return [
         hashlib.blake2b((shared + ";".join(row)).encode(), digest_size=12).hexdigest()
-        for row in zip(*columns, strict=True)
+        for row in zip(*texts_of(runs[keys]), strict=True)
     ]
 
 
 COMMON = ("optimizer", "problem", "seed", "steps")
 
 
-def canonical(column: pd.Series[Any]) -> list[str]:
-    """Return one text per entry, the same for the same value."""
+def texts_of(settings: pd.DataFrame) -> Iterator[list[str]]:
+    """Yield columns whose texts, joined row by row, say what each row's settings are.
+
+    Adjacent columns that do not vary are one column: rows are then joined faster.
+    """
+    columns = [canonical(str(key), settings[key]) for key in settings]
+    for constant, group in itertools.groupby(columns, lambda column: len(column[1]) == 1):
+        if constant:
+            yield [";".join(texts[0] for _, texts in group)] * len(settings)
+        else:
+            yield from ([texts[code] for code in codes] for codes, texts in group)
+
+
+def canonical(key: str, column: pd.Series[Any]) -> tuple[list[int], list[str]]:
+    """Return the distinct settings ``key=value``, each value with one text, and which each row has."""
     codes, values = pd.factorize(column, use_na_sentinel=True)
-    texts = [repr(value.item() if isinstance(value, np.generic) else value) for value in values]
-    return [texts[code] if code >= 0 else "null" for code in codes]
+    texts = [f"{key}={plain(value)!r}" for value in values]
+    missing = codes < 0
+    if missing.any():
+        codes, texts = np.where(missing, len(texts), codes), [*texts, f"{key}=null"]
+    return codes.tolist(), texts
+
+
+def plain(value: Any) -> Any:
+    """Return a NumPy number as Python's own, and anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
