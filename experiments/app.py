@@ -17,6 +17,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.store import CannotWrite, Damaged
 from hydra_plugins.lane_sweeper.axes import quoted
 from optim import OPTIMIZERS
 from problems import PROBLEMS
@@ -36,6 +37,12 @@ def command(config_name: str, task: Task) -> Callable[[], None]:
             app()
         except (HydraException, OmegaConfBaseException) as error:
             fail(one_line(error, config_name))
+        except Damaged as error:
+            fail(f"{error}; python -m experiments.check repair=true with its study sets it aside")
+        except CannotWrite as error:
+            fail(f"{error}")
+        except KeyboardInterrupt:
+            fail("interrupted; what is stored stays, and the same command runs what is missing", 130)
 
     return main
 
@@ -76,10 +83,10 @@ def bad_input_ends_here() -> Iterator[None]:
         fail(one_line(error, "config"))
 
 
-def fail(line: str) -> NoReturn:
-    """End the command with this line and exit code 2."""
+def fail(line: str, code: int = 2) -> NoReturn:
+    """End the command with this line and this exit code."""
     print(f"error: {line}", file=sys.stderr)
-    raise SystemExit(2)
+    raise SystemExit(code)
 
 
 def one_line(error: Exception, config_name: str) -> str:

@@ -103,6 +103,15 @@ class Product:
         optimizer: Optimizer = build(OPTIMIZERS, "optimizer", {**self.settings["optimizer"], **varied})
         return optimizer
 
+    @property
+    def allowed(self) -> dict[str, list[Any]]:
+        """The values that the runs have, distinct, under the name of each column of settings."""
+        first = self.cell(0, 1).runs.drop(columns="run").iloc[0]
+        fixed = {str(key): [None if pd.isna(value) else plain(value)] for key, value in first.items()}
+        axes = {key: list(values) for key, values in self.levels.items() if key == "seed"}
+        numbers = {key: v for key, v in {**self.levels, **self.points}.items() if key != "seed"}
+        return fixed | axes | {key: sorted({float(v) for v in values}) for key, values in numbers.items()}
+
     def cell(self, first: int = 0, end: int | None = None) -> Cell:
         """Return the runs from ``first`` to before ``end``, by default all, as one cell."""
         end = len(self) if end is None else end

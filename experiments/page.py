@@ -6,14 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from experiments.figures import STYLE
+from experiments.tables import cell
 
 
 @dataclass(frozen=True)
@@ -94,17 +93,6 @@ def table_text(frame: pd.DataFrame) -> str:
     rows = [[cell(value) for value in row] for row in frame.itertuples(index=False)]
     rule = ["---:" if right else ":---" for right in numeric]
     return "\n".join("| " + " | ".join(row) + " |" for row in (header, rule, *rows))
-
-
-def cell(value: Any) -> str:
-    """Return a value as it stands in a table."""
-    if value is None or value is pd.NA or value != value:
-        return "-"
-    if isinstance(value, bool | np.bool_):
-        return "yes" if value else "no"
-    if isinstance(value, float | np.floating):
-        return "∞" if value == np.inf else f"{value:.4g}"
-    return str(value).replace("|", "\\|")
 
 
 def file_name(title: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Protocol
 
 from rich.console import Console
@@ -14,7 +15,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
-    TextColumn,
+    TaskID,
     TimeRemainingColumn,
 )
 from rich.text import Text
@@ -23,26 +24,50 @@ SECONDS_BETWEEN_LINES = 5.0
 
 
 class Advance(Protocol):
-    """Tells that so many more runs are done."""
+    """Tells that so many more runs were run, and so many more found in the store."""
 
-    def __call__(self, runs: int, /) -> None: ...
+    def __call__(self, ran: int, reused: int, /) -> None: ...
+
+
+def untold(ran: int, reused: int, /) -> None:
+    """Tell nobody."""
+
+
+CURRENT: ContextVar[Advance] = ContextVar("CURRENT", default=untold)
+"""Whom this process tells of its progress: a bar that is shown here, or the process that shows it."""
 
 
 @contextmanager
-def progress(label: str, before: int, total: int, began: float) -> Iterator[Advance]:
-    """Show ``before`` of ``total`` runs as done, and more as the yielded function is called.
-
-    Args:
-        label: what is running now.
-        began: when the grid began, in seconds since the epoch.
-    """
+def progress(total: int) -> Iterator[None]:
+    """Show how many of ``total`` runs are done, as ``CURRENT`` is told. Stored ones are left out."""
     console = Console(stderr=True)
     if console.is_terminal:
-        with bar(console) as shown:
-            task = shown.add_task(label, total=total, completed=before)
-            yield lambda runs, /: shown.advance(task, runs)
+        with bar(console) as shown, current(on_bar(shown, shown.add_task("", total=total), total)):
+            yield
     else:
-        yield lines(console, label, before, total, began)
+        with current(lines(console, total)):
+            yield
+
+
+@contextmanager
+def current(advance: Advance) -> Iterator[None]:
+    """Tell ``advance`` of the progress inside."""
+    before = CURRENT.set(advance)
+    try:
+        yield
+    finally:
+        CURRENT.reset(before)
+
+
+def on_bar(shown: Progress, task: TaskID, total: int) -> Advance:
+    """Return a function that moves the bar; what was stored already shortens it."""
+
+    def advance(ran: int, reused: int, /) -> None:
+        nonlocal total
+        total -= reused
+        shown.update(task, advance=ran, total=total)
+
+    return advance
 
 
 class RateColumn(ProgressColumn):
@@ -55,7 +80,6 @@ class RateColumn(ProgressColumn):
 def bar(console: Console) -> Progress:
     """Return the bar: runs done, runs a second, time left."""
     return Progress(
-        TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         RateColumn(),
@@ -65,18 +89,19 @@ def bar(console: Console) -> Progress:
     )
 
 
-def lines(console: Console, label: str, before: int, total: int, began: float) -> Advance:
+def lines(console: Console, total: int) -> Advance:
     """Return a function that prints a line when the last one is some seconds old."""
-    done, last = before, max(began, time.time() - SECONDS_BETWEEN_LINES / 2)
+    done, began = 0, time.monotonic()
+    last = began - SECONDS_BETWEEN_LINES / 2
 
-    def advance(runs: int, /) -> None:
-        nonlocal done, last
-        done += runs
-        now = time.time()
-        if now - last >= SECONDS_BETWEEN_LINES:
+    def advance(ran: int, reused: int, /) -> None:
+        nonlocal done, total, last
+        done, total = done + ran, total - reused
+        now = time.monotonic()
+        if ran and now - last >= SECONDS_BETWEEN_LINES:
             last = now
             rate = done / max(now - began, 1e-9)
             left = (total - done) / rate
-            console.print(f"{done:,} of {total:,} runs, {rate:,.0f} runs/s, {left:,.0f} s left ({label})")
+            console.print(f"{done:,} of {total:,} runs, {rate:,.0f} runs/s, {left:,.0f} s left")
 
     return advance

@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
-from rich.table import Table as TerminalTable
 
 from experiments import tables, tuning
 from experiments.app import CONF, bad_input_ends_here, command, fail
 from experiments.comparison import best_of_k_parts, by_target, comparison_parts
 from experiments.drawings import DRAWINGS, Study
 from experiments.lanes import checked_study
-from experiments.page import Part, Picture, Table, Text, bullet_list, cell, write_page
+from experiments.page import Part, Picture, Table, Text, bullet_list, write_page
 from experiments.store import Store
+from experiments.terminal import closing_table, distinct
 from optim import OPTIMIZERS
 
 NAMES = tuple(OPTIMIZERS)
@@ -56,12 +55,6 @@ def no_runs(config: DictConfig, outdated: int) -> str:
         f"study={config.study}: {made}; make some with python -m experiments.run -m "
         f"'optimizer=glob(*)' study={config.study} results={config.results}"
     )
-
-
-def distinct(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return each setting and seed once, whatever was recorded of it."""
-    keys = [str(c) for c in runs if str(c).startswith(("optimizer", "problem")) or c in ("seed", "steps")]
-    return runs.drop_duplicates(keys, ignore_index=True) if len(runs) else runs
 
 
 def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, factor: float) -> Iterator[Part]:
@@ -153,24 +146,6 @@ def table_parts(runs: pd.DataFrame, measure: str, factor: float) -> Iterator[Par
     yield Table(
         "ranks", f"Rank of each optimizer's best setting by median {measure}", tables.ranks(runs, measure)
     )
-
-
-def closing_table(runs: pd.DataFrame, measure: str = "suboptimality") -> None:
-    """Print the best setting of each optimizer on each problem."""
-    runs = distinct(runs)
-    best = tables.best_settings(runs, measure)
-    shown = TerminalTable(title=f"Best settings by median {measure}", title_justify="left")
-    varied = [str(c) for c in best if str(c).startswith("optimizer.")]
-    for name in ("problem", "optimizer", *(key.removeprefix("optimizer.") for key in varied)):
-        shown.add_column(name)
-    for name in ("median", "diverged", "runs"):
-        shown.add_column(name, justify="right")
-    lost = tables.divergence(runs).set_index(["problem", "optimizer"])["diverged"]
-    for _, row in best.iterrows():
-        share = lost[row["problem"], row["optimizer"]]
-        values = [row["problem"], row["optimizer"], *(row[key] for key in varied), row["median"]]
-        shown.add_row(*(cell(value) for value in values), f"{share:.0%}", f"{row['runs_compared']:,}")
-    Console().print(shown)
 
 
 main = command("report", report)

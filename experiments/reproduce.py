@@ -120,8 +120,8 @@ def grid_of(experiment: str) -> Grid:
     """Return what an experiment's file asks for."""
     loader = GlobalHydra.instance().config_loader()
     config = loader.load_configuration("config", [f"+experiment={experiment}"], RunMode.MULTIRUN)
-    cells = [planned.cell for planned in Planner(config, loader).plan([f"+experiment={experiment}"])]
-    ids = frozenset(run for cell in cells for run in cell.runs["run"])
+    requests = Planner(config, loader).plan([f"+experiment={experiment}"])
+    ids = frozenset(run for request in requests for run in request.product.cell().runs["run"])
     return Grid(config.study, ids, tuned=bool(config.tune.trials))
 
 

@@ -3,118 +3,231 @@
 from __future__ import annotations
 
 import logging
+import os
 import platform
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
+import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
 from experiments import tuning
 from experiments.app import bad_input_ends_here, command, fail
-from experiments.lanes import Cell, cell_of, checked_study
-from experiments.loop import block_slices, minimize
-from experiments.progress import Advance, progress
+from experiments.failures import Failure, failure_of_shard, summary, write_failures
+from experiments.lanes import Product, checked_study, product_of
+from experiments.pool import die_when
+from experiments.progress import CURRENT, progress
+from experiments.shards import Batch, Shard, packed
 from experiments.store import Store
+from experiments.terminal import closing_table
+from experiments.work import Outcome, Worker, total
 from hydra_plugins.lane_sweeper.axes import values
 
 log = logging.getLogger(__name__)
 
+DECIDING = ("optimizer", "problem", "seed", "steps", "record")
+"""The keys of the configuration that decide what a run is."""
+
 
 @dataclass(frozen=True)
-class Outcome:
-    """How many runs of a cell were stored already, how many were run, and which are reported."""
+class Request:
+    """The runs of one optimizer on one problem that a user asks for.
 
-    reused: int
-    ran: int
-    reported: tuple[str, ...]
-
-
-def run(config: DictConfig) -> Outcome:
-    """Run what the store does not have of one cell, tuned first if asked for."""
-    cell = cell_from(config, config.axes)
-    store = Store(study_folder(config))
-    place = config.progress or {
-        "before": 0,
-        "total": most_runs(config, cell, config.axes),
-        "began": time.time(),
-    }
-    label = f"{cell.optimizer.name} on {cell.problem.name}"
-    with progress(label, int(place["before"]), int(place["total"]), float(place["began"])) as advance:
-        outcome = execute(cell, store, advance)
-        if config.tune.trials:
-            outcome = rerun_best(config, cell, outcome, store, advance)
-    if config.progress is None:
-        say(cell, store) if not config.tune.trials else closing(config, [cell], [outcome])
-    return outcome
-
-
-def execute(cell: Cell, store: Store, advance: Advance) -> Outcome:
-    """Run and store what the store does not have of a cell."""
-    stored = cell.runs["run"].isin(store.ids(cell.optimizer.name, cell.problem.name)).to_numpy()
-    advance(int(stored.sum()))
-    missing = np.flatnonzero(~stored)
-    for block in block_slices(cell.problem, len(missing)):
-        run_block(cell.take(missing[block]), store)
-        advance(len(missing[block]))
-    return Outcome(int(stored.sum()), len(missing), tuple(cell.runs["run"]))
-
-
-def rerun_best(config: DictConfig, pool: Cell, tuned: Outcome, store: Store, advance: Advance) -> Outcome:
-    """Run the best trials of each budget, and the defaults, on the seeds that the user wrote."""
-    measure, budgets = str(config.tune.measure), list(config.tune.budgets)
-    chosen = tuning.select(pool.runs, store.runs(pool.runs["run"]), measure, budgets)
-    store.write_selection(chosen, pool)
-    settings, axes = settings_of(config), expanded(config.axes)
-    best = cell_of(settings, axes, tuning.best_points(chosen))
-    of_all_trials = cell_of(settings, axes, tuning.best_points(chosen, max(budgets)))
-    defaults = cell_of(settings, axes)
-    outcomes = [tuned, execute(best, store, advance), execute(defaults, store, advance)]
-    reported = tuple(of_all_trials.runs["run"])  # chosen by the tuning seeds, never by these
-    return Outcome(sum(o.reused for o in outcomes), sum(o.ran for o in outcomes), reported)
-
-
-def run_block(cell: Cell, store: Store) -> None:
-    """Run the lanes of a block and store them."""
-    trace = minimize(
-        cell.problem, cell.optimizer, cell.seeds, steps=cell.steps, points=cell.points, params=cell.params
-    )
-    store.write(cell, trace, provenance())
-
-
-def cell_from(config: DictConfig, axes: Mapping[str, str]) -> Cell:
-    """Return the cell of these settings and axes as the user wrote them; bad input ends the command.
-
-    With ``tune.trials`` it is the pool of trials on the tuning seeds.
+    Attributes:
+        config: the settings, with what to do with the runs.
+        axes: what varies, as the user wrote it.
+        product: the runs to report.
+        search: the trials that come before them, if they are to be tuned.
     """
+
+    config: DictConfig
+    axes: Mapping[str, str]
+    product: Product
+    search: tuning.Search | None
+
+    @property
+    def first_runs(self) -> tuple[Shard, Product]:
+        """The runs that can be run at once: the trials of a search, or what is asked for."""
+        if self.search is None:
+            return self.part(self.axes, {}, self.product)
+        seeds = {"seed": self.search.seeds}
+        axes = {"seed": f"range({self.search.seeds[0]},{self.search.seeds[-1] + 1})"}
+        points = self.search.points
+        return self.part(axes, points, product_of(settings_of(self.config), seeds, points))
+
+    def part(
+        self, axes: Mapping[str, str], points: Mapping[str, Any], product: Product
+    ) -> tuple[Shard, Product]:
+        """Return some of the runs in words, and as a product."""
+        settings = {key: value for key, value in settings_of(self.config).items() if key in DECIDING}
+        lists = {key: list(map(float, column)) for key, column in points.items()}
+        return Shard(settings, dict(axes), lists, 0, len(product)), product
+
+    def tuned_runs(self, store: Store) -> list[tuple[Shard, Product]]:
+        """Choose among the trials, store the choice, and return the runs that it leads to.
+
+        They are the best trials of each budget, and the defaults, on the seeds that the user
+        wrote; the best of all trials are the first.
+        """
+        if self.search is None:
+            return []
+        pool, tune = self.first_runs[1].cell(), self.config.tune
+        budgets = list(tune.budgets)
+        chosen = tuning.select(pool.runs, store.runs(pool.runs["run"]), str(tune.measure), budgets)
+        store.write_selection(chosen, pool)
+        settings, axes = settings_of(self.config), expanded(self.axes)
+        choices = [tuning.best_points(chosen, max(budgets)), tuning.best_points(chosen), {}]
+        return [self.part(self.axes, points, product_of(settings, axes, points)) for points in choices]
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How batches are run: here one after another, or in parallel anywhere.
+
+    Attributes:
+        run: returns what each batch came to, or the exception that ended it.
+        jobs: how many batches to make, roughly and at most.
+        least: how many seconds of work are worth a batch.
+    """
+
+    run: Callable[[Sequence[Batch]], Sequence[Outcome | BaseException]]
+    jobs: int = 1
+    least: float = 0.0
+
+
+def run(config: DictConfig) -> Outcome | None:
+    """Run one setting, or, as a job of a grid, one batch."""
+    if config.batch is not None:
+        return run_batch(Batch.from_text(config.batch))
+    run_grid([request_from(config, {})], Launch(lambda batches: [run_batch(batch) for batch in batches]))
+    return None
+
+
+def request_from(config: DictConfig, axes: Mapping[str, str]) -> Request:
+    """Return what these settings and axes, as the user wrote them, ask for; bad input ends the command."""
     with bad_input_ends_here():
         checked_study(config.study)
         settings, levels = settings_of(config), expanded(axes)
+        product = product_of(settings, levels)
         if not config.tune.trials:
-            return cell_of(settings, levels)
-        cell_of(settings, levels)
+            return Request(config, axes, product, None)
         search = tuning.checked_search(settings["tune"], settings["optimizer"], levels)
-        return cell_of(settings, {"seed": search.seeds}, search.points)
+        return Request(config, axes, product, search)
 
 
-def most_runs(config: DictConfig, cell: Cell, axes: Mapping[str, str]) -> int:
-    """Return how many runs a job takes: with tuning, the most that the reruns can add."""
-    if not config.tune.trials:
-        return len(cell.runs)
-    held_out = len(cell_of(settings_of(config), expanded(axes)).runs)
-    return len(cell.runs) + held_out * (1 + len(config.tune.budgets))
+# A grid
+
+
+def run_grid(requests: Sequence[Request], launch: Launch) -> None:
+    """Run a grid and say how it went; an error if anything failed."""
+    config = requests[0].config
+    store = Store(study_folder(config))
+    store.check_writable()
+    grid = Batch(
+        folder=str(store.folder.absolute()),
+        command=" ".join(sys.argv[1:]),
+        parent=this_process(),
+        grid=uuid4().hex[:12],
+        fail_fast=bool(config.fail_fast),
+    )
+    if len(requests) > 1 or len(requests[0].product) > 1:
+        opening(requests, store)
+    with progress(most_runs(requests)):
+        first = launched([request.first_runs for request in requests], launch, grid)
+        tuned = [] if first.failures or first.stopped else [r.tuned_runs(store) for r in requests]
+        then = launched([part for parts in tuned for part in parts], launch, grid)
+    marker(grid).unlink(missing_ok=True)
+    reported = [parts[0][1] for parts in tuned if parts] or [request.product for request in requests]
+    closing(store, reported, total([first, then]), grid)
+
+
+def launched(parts: Sequence[tuple[Shard, Product]], launch: Launch, grid: Batch) -> Outcome:
+    """Run some parts of a grid in batches and return what came of it."""
+    batches = [replace(grid, shards=shards) for shards in packed(parts, launch.jobs, launch.least)]
+    ends = launch.run(batches) if batches else []
+    return total(
+        lost(batch, end) if isinstance(end, BaseException) else end
+        for batch, end in zip(batches, ends, strict=True)
+    )
+
+
+def lost(batch: Batch, error: BaseException) -> Outcome:
+    """Return what a batch came to that an error ended as a whole."""
+    return Outcome(failures=tuple(failure_of_shard(shard, error) for shard in batch.shards))
+
+
+def most_runs(requests: Sequence[Request]) -> int:
+    """Return how many runs a grid takes: with tuning, the most that the choices can add."""
+    asked = sum(len(request.first_runs[1]) for request in requests)
+    return asked + sum(len(r.product) * (1 + len(r.config.tune.budgets)) for r in requests if r.search)
+
+
+# A batch, in whatever process
+
+
+def run_batch(batch: Batch) -> Outcome:
+    """Run what the store does not have of a batch."""
+    die_with_parent(batch.parent)
+    stop = marker(batch)
+    worker = Worker(
+        store=store_at(batch.folder),
+        provenance=provenance(batch.command),
+        advance=CURRENT.get(),
+        stop=lambda: "fail_fast=true: a run failed" if stop.exists() else "",
+        failed=stop.touch if batch.fail_fast else lambda: None,
+    )
+    outcomes = []
+    for shard in batch.shards:
+        product = product_of(shard.settings, expanded(shard.axes), shard.points)
+        outcomes.append(worker.work(product, shard.first, shard.end))
+        if outcomes[-1].stopped:
+            break
+    return total(outcomes)
+
+
+@cache
+def store_at(folder: str) -> Store:
+    """Return the store in a folder; one for all batches of a process, since it knows what it has read."""
+    return Store(folder)
+
+
+def marker(batch: Batch) -> Path:
+    """Return the file whose presence stops a grid, on whatever machine its batches run."""
+    return Path(batch.folder) / f".stop-{batch.grid}"
+
+
+def this_process() -> str:
+    return f"{platform.node()}:{os.getpid()}"
+
+
+@cache
+def die_with_parent(parent: str) -> None:
+    """End this process when the one that asked for the batch, if it started this one, has ended."""
+    if parent != f"{platform.node()}:{os.getppid()}":
+        return
+
+    def orphaned() -> None:
+        while os.getppid() == int(parent.rpartition(":")[2]):
+            time.sleep(0.5)
+
+    die_when(orphaned)
+
+
+# Settings
 
 
 def settings_of(config: DictConfig) -> dict[str, Any]:
     settings = OmegaConf.to_container(config, resolve=True)
     assert isinstance(settings, dict)
-    return {str(key): value for key, value in settings.items()}
+    return {str(key): value for key, value in settings.items() if key != "hydra"}
 
 
 def expanded(axes: Mapping[str, str]) -> dict[str, list[Any]]:
@@ -125,14 +238,14 @@ def study_folder(config: DictConfig) -> Path:
     return Path(config.results) / checked_study(config.study)
 
 
-def provenance() -> dict[str, str]:
+def provenance(arguments: str) -> dict[str, str]:
     """Return where a run comes from: versions, machine, commit, command."""
     return {
         "python": platform.python_version(),
         "numpy": np.__version__,
         "machine": f"{platform.node()} {platform.machine()}",
         "commit": commit(),
-        "command": " ".join(sys.argv[1:]),
+        "command": arguments,
     }
 
 
@@ -146,35 +259,51 @@ def commit() -> str:
         return ""
 
 
-def opening(config: DictConfig, cells: Sequence[Cell]) -> None:
+# What is said
+
+
+def opening(requests: Sequence[Request], store: Store) -> None:
     """Say what a grid will run."""
-    tuning_too = ", and the best of them on the seeds to report" if config.tune.trials else ""
-    runs = sum(len(cell.runs) for cell in cells)
-    log.info(f"{runs:,} runs in {len(cells)} cells{tuning_too}, study {study_folder(config)}")
+    tuned = any(request.search for request in requests)
+    tuning_too = ", and the best of them on the seeds to report" if tuned else ""
+    runs = sum(len(request.first_runs[1]) for request in requests)
+    log.info(f"{runs:,} runs in {len(requests)} cells{tuning_too}, study {store.folder}")
 
 
-def closing(config: DictConfig, cells: Sequence[Cell], outcomes: Sequence[Outcome | Exception]) -> None:
-    """Say how a grid ended, with a table of the best settings; an error if a cell failed."""
-    from experiments.report import closing_table
+def closing(store: Store, reported: Sequence[Product], outcome: Outcome, grid: Batch) -> None:
+    """Say how a grid ended, with a table of the best settings; an error if anything failed."""
+    rows = pd.concat([store.results(product) for product in reported], ignore_index=True)
+    alone = len(reported) == len(reported[0]) == 1
+    if alone and len(rows):
+        say(rows, reported[0], store)
+    elif len(rows):
+        closing_table(rows)
+    if not alone:
+        print(f"{outcome.ran:,} runs done, {outcome.reused:,} reused; stored in {store.folder}")
+    if outcome.failures:
+        say_failures(outcome.failures, store, grid.command)
+    if outcome.failures or outcome.stopped:
+        count = sum(failure.count for failure in outcome.failures)
+        reasons = [f"{count:,} runs failed"] if count else []
+        reasons += [outcome.stopped] if outcome.stopped else []
+        fail(f"{'; '.join(reasons)}; the same command runs what is missing")
 
-    done = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
-    failures = [(cell, o) for cell, o in zip(cells, outcomes, strict=True) if isinstance(o, Exception)]
-    ids = [run for outcome in done for run in outcome.reported]
-    if ids:
-        closing_table(Store(study_folder(config)).runs(ids))
-    ran, reused = sum(o.ran for o in done), sum(o.reused for o in done)
-    print(f"{ran:,} runs done, {reused:,} reused; stored in {study_folder(config)}")
-    for cell, error in failures:
-        log.error(f"failed: {cell.optimizer.name} on {cell.problem.name}", exc_info=error)
-    if failures:
-        fail(f"{len(failures)} of {len(cells)} cells failed; the same command runs what is missing")
+
+def say_failures(failures: Sequence[Failure], store: Store, arguments: str) -> None:
+    """Say what failed, the first of each kind with where, and write all down."""
+    for line in summary(failures):
+        log.error(line)
+    try:
+        log.error(f"all failures are in {write_failures(store.folder, failures, arguments)}")
+    except OSError as error:
+        log.error(f"the failures could not be written down: {error}")
 
 
-def say(cell: Cell, store: Store) -> None:
+def say(rows: pd.DataFrame, product: Product, store: Store) -> None:
     """Say how a single run ended."""
-    [row] = store.runs(cell.runs["run"]).to_dict("records")
-    label = f"{cell.optimizer.name} on {cell.problem.name}, seed {row['seed']}"
-    print(f"{label}: {ending(row, cell.problem.metric_names)}")
+    [row] = rows.to_dict("records")
+    label = f"{row['optimizer']} on {row['problem']}, seed {row['seed']}"
+    print(f"{label}: {ending(row, product.problem.metric_names)}")
     print(f"run {row['run']}, stored in {store.folder}")
 
 

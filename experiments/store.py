@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,13 +19,34 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from experiments.fingerprint import code_fingerprint
-from experiments.lanes import Cell
+from experiments.lanes import Cell, Product
 from experiments.trace import TARGETS, Trace
 
 HIT_COLUMNS = tuple(f"hit_1e-{k}" for k in range(1, len(TARGETS) + 1))
+ENDING = ("status", "diverged_at", "loss", "best_loss", "suboptimality", "distance")
 CATEGORIES = ("run", "optimizer", "problem", "status")
+ID = "S24"  # a run's id as bytes: a few million of them stay small
+
+log = logging.getLogger(__name__)
+
+
+class Damaged(Exception):
+    """A stored file that cannot be read; the message names it."""
+
+
+class CannotWrite(Exception):
+    """A folder in which nothing can be written; the message names it and says why."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """The runs files of one optimizer on one problem that were read, and the ids in them, sorted."""
+
+    files: frozenset[str] = frozenset()
+    ids: NDArray[np.bytes_] = field(default_factory=lambda: np.zeros(0, ID))
 
 
 class Store:
@@ -33,6 +59,13 @@ class Store:
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
+        self.known: dict[tuple[str, str], Known] = {}
+
+    def check_writable(self) -> None:
+        """Raise CannotWrite if no file can be made in the folder."""
+        with writing(self.folder) as temporary:
+            temporary.touch()
+            temporary.unlink()
 
     def write(self, cell: Cell, trace: Trace, provenance: Mapping[str, str]) -> None:
         """Store the runs of a block; ``cell`` has the same lanes as ``trace``."""
@@ -64,26 +97,67 @@ class Store:
         files = self.files("selections", outdated=False)
         return pd.concat([pd.DataFrame(), *map(pd.read_parquet, files)], ignore_index=True)
 
-    def ids(self, optimizer: str, problem: str) -> set[str]:
-        """Return the ids of the stored runs of one optimizer on one problem."""
-        files = (self.folder / "runs").glob(f"{optimizer}-{problem}-*.parquet")
-        return {run for file in files for run in pq.read_table(file, columns=["run"])["run"].to_pylist()}
+    def has(self, cell: Cell) -> NDArray[np.bool_]:
+        """Tell which runs of a cell are stored: (runs,). Files that cannot be read are set aside."""
+        key = (cell.optimizer.name, cell.problem.name)
+        seen = self.known.get(key, Known())
+        files = (self.folder / "runs").glob(f"{'-'.join(key)}-*.parquet")
+        new = [file for file in files if file.name not in seen.files]
+        if new:
+            found = np.concatenate([seen.ids, *map(self.ids_in, new)])
+            seen = self.known[key] = Known(seen.files | {file.name for file in new}, np.sort(found))
+        wanted = cell.runs["run"].to_numpy().astype(ID)
+        at = np.searchsorted(seen.ids, wanted)
+        stored: NDArray[np.bool_] = np.append(seen.ids, np.zeros(1, ID))[at] == wanted
+        return stored
+
+    def ids_in(self, file: Path) -> NDArray[np.bytes_]:
+        """Return the ids in a runs file; none, and the file is set aside, if it cannot be read."""
+        try:
+            return np.array(read_table(file, columns=["run"])["run"].to_pylist(), ID)
+        except Damaged as error:
+            log.warning(f"{error}: set aside, its runs are run again")
+            self.set_aside(file.name)
+            return np.zeros(0, ID)
+
+    def set_aside(self, name: str) -> None:
+        """Move a runs file and its history, as far as they are there, to the folder ``set_aside``."""
+        for kind in ("runs", "history"):  # the commit first
+            target = self.folder / "set_aside" / kind / f"{name}.{uuid4().hex[:8]}"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):  # another process was faster
+                os.replace(self.folder / kind / name, target)
 
     def runs(self, ids: Iterable[str] | None = None, *, outdated: bool = False) -> pd.DataFrame:
         """Return one row a run, or only these runs.
 
         Runs that another version of the code made are left out unless ``outdated``.
         """
-        tables = [pq.read_table(file) for file in self.files("runs", outdated)]
+        tables = [read_table(file) for file in self.files("runs", outdated)]
         frame = as_frame(tables, ids)
         return frame.drop_duplicates("run", ignore_index=True) if len(frame) else frame
+
+    def results(self, product: Product) -> pd.DataFrame:
+        """Return one row a run of a product: its settings and how it ended, as far as it is stored.
+
+        Read by its settings, not by its ids, so that a million of them need not be made.
+        """
+        allowed = product.allowed
+        [optimizer], [problem] = allowed["optimizer"], allowed["problem"]
+        columns = ["run", *allowed, *ENDING, *product.problem.metric_names]
+        files = [f for f in self.files("runs", outdated=False) if f.match(f"{optimizer}-{problem}-*.parquet")]
+        tables = [read_table(file, columns=columns, filters=condition(allowed)) for file in files]
+        frame = as_frame(tables, None)
+        if product.points and len(frame):  # whose values vary together
+            frame = frame.merge(pd.DataFrame(product.points).drop_duplicates())
+        return frame.drop_duplicates([*allowed], ignore_index=True) if len(frame) else frame
 
     def history(self, ids: Iterable[str] | None = None, *, outdated: bool = False) -> pd.DataFrame:
         """Return one row a run and recorded step, of all runs or of these."""
         names = [file.name for file in self.files("runs", outdated)]
         wanted = None if ids is None else list(ids)
         filters = None if wanted is None else pc.field("run").isin(pa.array(wanted, pa.string()))
-        tables = [pq.read_table(self.folder / "history" / name, filters=filters) for name in names]
+        tables = [read_table(self.folder / "history" / name, filters=filters) for name in names]
         frame = as_frame(tables, wanted)
         return frame.drop_duplicates(["run", "step"], ignore_index=True) if len(frame) else frame
 
@@ -99,14 +173,45 @@ class Store:
         return files if outdated else [file for file in files if is_current(file)]
 
 
+def condition(allowed: Mapping[str, Sequence[Any]]) -> pc.Expression:
+    """Return the condition that every column has one of its allowed values."""
+    return reduce(and_, (one_of(pc.field(key), values) for key, values in allowed.items()))
+
+
+def one_of(column: pc.Expression, values: Sequence[Any]) -> pc.Expression:
+    if values[0] is None:
+        return column.is_null()
+    return column == values[0] if len(values) == 1 else column.isin(pa.array(values))
+
+
+def read_table(file: Path, **options: Any) -> pa.Table:
+    """Return what a file holds, by the options of ``pyarrow.parquet.read_table``.
+
+    Raises:
+        Damaged: it is cut short, or its bytes are not those that were written.
+    """
+    try:
+        return pq.read_table(file, page_checksum_verification=True, **options)
+    except (pa.ArrowException, OSError) as error:
+        raise Damaged(f"{file} cannot be read ({one_line(error)})") from error
+
+
 def is_current(file: Path) -> bool:
     """Tell whether the code that made this file is the code as it is now."""
-    metadata = pq.read_schema(file).metadata
+    try:
+        metadata = pq.read_schema(file).metadata
+    except (pa.ArrowException, OSError) as error:
+        raise Damaged(f"{file} cannot be read ({one_line(error)})") from error
     try:
         optimizer, problem, code = (metadata[key].decode() for key in (b"optimizer", b"problem", b"code"))
         return code_fingerprint(optimizer, problem) == str(code)
     except KeyError:  # an optimizer or problem that is no longer registered
         return False
+
+
+def one_line(error: Exception) -> str:
+    """Return the first line of what an error says."""
+    return f"{error}".partition("\n")[0].rstrip(".")
 
 
 def run_columns(cell: Cell, trace: Trace) -> dict[str, Any]:
@@ -150,22 +255,55 @@ def history_table(ids: np.ndarray[Any, Any], trace: Trace) -> pa.Table:
 
 
 def write_table(table: pa.Table, path: Path, metadata: Mapping[str, str]) -> None:
-    """Write a file that is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")  # hosts may share process ids
+    """Write a file that is there whole or not at all.
+
+    Raises:
+        CannotWrite: the disk is full, say, or the folder read-only.
+    """
     floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
     others = [name for name in table.column_names if name not in floats]
-    with open(temporary, "wb") as file:
-        pq.write_table(
-            table.replace_schema_metadata({**(table.schema.metadata or {}), **metadata}),
-            file,
-            compression="zstd",
-            use_dictionary=others,
-            use_byte_stream_split=floats,
-        )
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    with writing(path.parent) as temporary:
+        with open(temporary, "wb") as file:
+            pq.write_table(
+                table.replace_schema_metadata({**(table.schema.metadata or {}), **metadata}),
+                file,
+                compression="zstd",
+                use_dictionary=others,
+                use_byte_stream_split=floats,
+                write_page_checksum=True,
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[Path]:
+    """Yield the path of a temporary file in a folder that is made if need be.
+
+    Raises:
+        CannotWrite: what is done inside meets an error of the file system; the temporary file is
+            removed.
+    """
+    temporary = folder / f".{uuid4().hex}.tmp"  # hosts may share process ids
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield temporary
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise CannotWrite(f"{folder} cannot be written: {error.strerror or one_line(error)}") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename inside a folder last through a loss of power, where the system can."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def as_frame(tables: list[pa.Table], ids: Iterable[str] | None) -> pd.DataFrame:

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from experiments.tables import best_settings, by_setting
 
@@ -63,6 +62,8 @@ def unit_points(dim: int, trials: int, method: str) -> NDArray[np.float64]:
     """Return points in the unit cube, shape (trials, dim)."""
     if method == "random":
         return np.random.default_rng(0).random((trials, dim))
+    from scipy.stats import qmc  # here: it takes longer to load than all the rest
+
     size = int(np.ceil(np.log2(trials)))
     return np.asarray(qmc.Sobol(dim, rng=np.random.default_rng(0)).random_base2(size)[:trials])
 

@@ -1,5 +1,6 @@
 """The command line, end to end: one run, grids, bad input, kills."""
 
+import json
 import signal
 import subprocess
 import time
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from command_line import Ended, apart, files, here, start
 
-from experiments import run as run_module
+from experiments import work
 from experiments.loop import minimize
 from experiments.store import Store
 from optim import OPTIMIZERS
@@ -292,12 +293,12 @@ def failing_for(name: str) -> Callable[..., Any]:
 def test_a_cell_that_fails_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ("-m", *SHORT, "optimizer=rmsprop,sgd,adam", "seed=0,1")
     with monkeypatch.context() as patched:
-        patched.setattr(run_module, "minimize", failing_for("sgd"))
+        patched.setattr(work, "minimize", failing_for("sgd"))
         ended = here(tmp_path, "run", *arguments)
     assert ended.code != 0
-    assert "failed: sgd on quadratic" in ended.err
-    assert "RuntimeError: sgd broke" in ended.err
-    last = "error: 1 of 3 cells failed; the same command runs what is missing"
+    assert "2 runs of sgd on quadratic failed with RuntimeError: sgd broke" in ended.err
+    assert "in broken\n" in ended.err  # where
+    last = "error: 2 runs failed; the same command runs what is missing"
     assert ended.err.splitlines()[-1] == last
     assert "4 runs done, 0 reused" in ended.out
     store = Store(tmp_path / "results" / "default")
@@ -306,19 +307,30 @@ def test_a_cell_that_fails_does_not_stop_the_others(tmp_path: Path, monkeypatch:
     assert (again.code, again.out.splitlines()[-1]) == (0, "2 runs done, 4 reused; stored in results/default")
 
 
-def test_a_grid_whose_every_cell_fails_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "minimize", failing_for("sgd"))
-    ended = here(tmp_path, "run", "-m", *SHORT, "optimizer=sgd", "seed=0,1")
-    assert ended.code != 0
-    assert ended.err.splitlines()[-1].startswith("error: 1 of 1 cells failed")
-    assert files(tmp_path) == []
+def test_failures_are_written_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "minimize", failing_for("sgd"))
+    arguments = ("-m", *SHORT, "optimizer=sgd", "seed=0,1")
+    ended = here(tmp_path, "run", *arguments)
+    assert ended.code == 2
+    assert files(tmp_path) == ["results/default/failures.jsonl"]
+    lines = (tmp_path / "results/default/failures.jsonl").read_text().splitlines()
+    written = [json.loads(line) for line in lines]
+    assert [failure["settings"]["seed"] for failure in written] == [0, 1]
+    for failure in written:
+        assert failure["kind"] == "RuntimeError"
+        assert failure["message"] == "sgd broke"
+        assert (failure["optimizer"], failure["problem"], failure["count"]) == ("sgd", "quadratic", 1)
+        assert len(failure["runs"]) == 1
+        assert failure["command"] == " ".join(arguments)
+        assert "in broken" in "\n".join(failure["where"])
 
 
 def test_a_single_run_that_fails_shows_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "minimize", failing_for("sgd"))
-    with pytest.raises(RuntimeError, match="sgd broke"):
-        here(tmp_path, "run", *SHORT, "optimizer=sgd")
-    assert files(tmp_path) == []
+    monkeypatch.setattr(work, "minimize", failing_for("sgd"))
+    ended = here(tmp_path, "run", *SHORT, "optimizer=sgd")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("1 runs of sgd on quadratic failed with RuntimeError: sgd broke\n")
+    assert ended.err.splitlines()[-1] == "error: 1 runs failed; the same command runs what is missing"
 
 
 # --- A kill in the middle ---

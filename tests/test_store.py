@@ -187,20 +187,21 @@ def test_runs_and_history_of_some_ids(written: tuple[Store, Cell, Trace]) -> Non
     assert store.runs(["unknown"]).empty
 
 
-def test_ids_are_those_of_one_optimizer_on_one_problem(store: Store) -> None:
-    cells = {pair: made({"seed": [0, 1]}, *pair) for pair in (("sgd", "quadratic"), ("adam", "quadratic"))}
-    for cell, trace in cells.values():
-        store.write(cell, trace, PROVENANCE)
-    for pair, (cell, _) in cells.items():
-        assert store.ids(*pair) == set(cell.runs["run"])
-    assert store.ids("sgd", "rosenbrock") == set()
+def test_a_store_knows_which_runs_of_a_cell_it_has(store: Store) -> None:
+    cell, trace = made({"seed": [0, 1]})
+    more, _ = made({"seed": [1, 2, 0, 3]})
+    assert store.has(more).tolist() == [False] * 4
+    store.write(cell, trace, PROVENANCE)
+    assert store.has(more).tolist() == [True, False, True, False]  # found out though it had looked before
+    assert not store.has(made({"seed": [0, 1]}, "adam")[0]).any()
+    assert Store(store.folder).has(cell).all()
 
 
 def test_a_store_without_files_is_empty(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "nothing"))
     assert store.runs().empty
     assert store.history().empty
-    assert store.ids("sgd", "quadratic") == set()
+    assert not store.has(made({"seed": [0]})[0]).any()
     assert store.outdated() == 0
     assert files(tmp_path) == []
 
@@ -209,7 +210,7 @@ def test_a_store_without_files_is_empty(tmp_path: Path) -> None:
 
 
 def is_empty(store: Store) -> bool:
-    return store.runs().empty and store.history().empty and store.ids("sgd", "quadratic") == set()
+    return store.runs().empty and store.history().empty and not store.has(made({"seed": [0, 1]})[0]).any()
 
 
 def test_history_without_its_runs_file_does_not_exist(written: tuple[Store, Cell, Trace]) -> None:
@@ -266,7 +267,7 @@ def test_a_half_written_temporary_file_is_ignored(written: tuple[Store, Cell, Tr
         (store.folder / kind / f".{file.name}.0123.tmp").write_bytes(b"PAR1")
     assert store.runs()["run"].tolist() == cell.runs["run"].tolist()
     assert store.history()["run"].nunique() == 4
-    assert store.ids("sgd", "quadratic") == set(cell.runs["run"])
+    assert store.has(cell).all()
 
 
 def test_files_are_synced_before_they_are_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,7 +285,7 @@ def test_files_are_synced_before_they_are_named(store: Store, monkeypatch: pytes
     monkeypatch.setattr(os, "fsync", noted_sync)
     monkeypatch.setattr(os, "replace", noted_rename)
     store.write(*made({"seed": [0]}), PROVENANCE)
-    assert done == ["sync", "history True", "sync", "runs True"]
+    assert done == ["sync", "history True", "sync", "sync", "runs True", "sync"]  # the folders too
 
 
 def test_two_writers_of_the_same_block_leave_no_duplicate(written: tuple[Store, Cell, Trace]) -> None:

@@ -13,8 +13,9 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 
 from experiments.app import CONF, swept
+from experiments.run import Request
 from hydra_plugins.lane_sweeper.axes import Job, quoted, split, values
-from hydra_plugins.lane_sweeper.plan import Planned, Planner
+from hydra_plugins.lane_sweeper.plan import Planner
 from optim import OPTIMIZERS
 
 # --- The values of an axis ---
@@ -204,20 +205,6 @@ def test_a_text_survives_its_quotation(text: str) -> None:
     assert override.value() == text
 
 
-def test_the_axes_of_a_job_survive_hydras_parser() -> None:
-    axes = {"optimizer.lr": "choice('0.1',0.2)", "seed": "range(0,10)"}
-    *plain, inner = parsed(*Job(("optimizer=sgd", "steps=5"), axes).arguments)
-    assert [override.input_line for override in plain] == ["optimizer=sgd", "steps=5"]
-    assert inner.get_key_element() == "+axes"
-    found = inner.value()
-    assert isinstance(found, dict)
-    assert {str(key): str(text) for key, text in found.items()} == axes
-
-
-def test_a_job_without_axes_has_no_further_argument() -> None:
-    assert Job(("optimizer=sgd",)).arguments == ["optimizer=sgd"]
-
-
 # --- A plain override of a multirun ---
 
 
@@ -244,14 +231,14 @@ def test_a_nested_override_of_a_multirun_reaches_the_sweeper(argument: str, expe
 
 # --- The plan: real configurations ---
 
-Plan = Callable[..., list[Planned]]
+Plan = Callable[..., list[Request]]
 
 
 @pytest.fixture(scope="module")
 def plan() -> Iterator[Plan]:
     """A function from a multirun's arguments to what it would run."""
 
-    def planned(*arguments: str) -> list[Planned]:
+    def planned(*arguments: str) -> list[Request]:
         given = [swept(argument, ["-m"]) for argument in arguments]
         config = loader.load_configuration("config", given, RunMode.MULTIRUN)
         return Planner(config, loader).plan(given)
@@ -261,8 +248,8 @@ def plan() -> Iterator[Plan]:
         yield planned
 
 
-def cells(planned: Sequence[Planned]) -> list[tuple[str, str]]:
-    return [(part.cell.optimizer.name, part.cell.problem.name) for part in planned]
+def cells(planned: Sequence[Request]) -> list[tuple[str, str]]:
+    return [(part.product.cell().optimizer.name, part.product.problem.name) for part in planned]
 
 
 def test_a_grid_is_one_job_for_each_optimizer_and_problem(plan: Plan) -> None:
@@ -271,7 +258,7 @@ def test_a_grid_is_one_job_for_each_optimizer_and_problem(plan: Plan) -> None:
     )
     problems = ("quadratic", "rosenbrock")
     assert cells(planned) == [(name, problem) for name in ("sgd", "adam") for problem in problems]
-    assert {len(part.cell.runs) for part in planned} == {10}
+    assert {len(part.product) for part in planned} == {10}
 
 
 def test_a_glob_is_every_option(plan: Plan) -> None:
@@ -283,13 +270,13 @@ def test_every_numeric_hyperparameter_of_any_optimizer_is_an_axis(plan: Plan) ->
     for name, cls in OPTIMIZERS.items():
         keys = [f"optimizer.{key}" for key in cls.hyperparameters()]
         [part] = plan(f"optimizer={name}", *(f"{key}=0.1,0.2" for key in keys))
-        assert list(part.job.axes) == keys
-        assert len(part.cell.runs) == 2 ** len(keys)
+        assert list(part.axes) == keys
+        assert len(part.product) == 2 ** len(keys)
 
 
 def test_a_switch_and_a_constant_make_jobs(plan: Plan) -> None:
     planned = plan("optimizer.centered=true,false", "problem=rosenbrock", "problem.dim=2,3", "seed=0,1")
-    assert [(part.cell.optimizer.centered, part.cell.problem.dim) for part in planned] == [
+    assert [(part.product.cell().optimizer.centered, part.product.problem.dim) for part in planned] == [
         (True, 2),
         (True, 3),
         (False, 2),
@@ -299,15 +286,15 @@ def test_a_switch_and_a_constant_make_jobs(plan: Plan) -> None:
 
 def test_a_single_value_for_a_key_that_the_default_option_lacks_applies(plan: Plan) -> None:
     [part] = plan("optimizer=adam", "optimizer.beta1=0.7", "problem=rosenbrock", "problem.dim=3")
-    assert part.cell.optimizer.beta1 == 0.7
-    assert part.cell.problem.dim == 3
+    assert part.product.cell().optimizer.beta1 == 0.7
+    assert part.product.problem.dim == 3
 
 
 def test_null_is_a_value(plan: Plan) -> None:
     [alone] = plan("problem=logistic", "problem.batch_size=null")
-    assert alone.cell.problem.batch_size is None
+    assert alone.product.problem.batch_size is None
     planned = plan("problem=logistic", "problem.batch_size=null,32")
-    assert [part.cell.problem.batch_size for part in planned] == [None, 32]
+    assert [part.product.problem.batch_size for part in planned] == [None, 32]
 
 
 @pytest.mark.parametrize(
@@ -327,27 +314,27 @@ def test_a_swept_key_that_another_key_reads_stays_a_job_of_its_own(
     plan: Plan, reading: str, swept_key: str, attribute: Callable[[Any], float]
 ) -> None:
     planned = plan("problem=rosenbrock", reading, swept_key, "optimizer.beta=0.5,0.9")
-    assert [attribute(part.cell) for part in planned] == [3, 4]
-    assert [dict(part.job.axes) for part in planned] == [{"optimizer.beta": "0.5,0.9"}] * 2
+    assert [attribute(part.product.cell()) for part in planned] == [3, 4]
+    assert [dict(part.axes) for part in planned] == [{"optimizer.beta": "0.5,0.9"}] * 2
 
 
 def test_a_key_with_a_like_name_is_no_reader(plan: Plan) -> None:
     [part] = plan("+optimizer_lr=${steps}", "+note=${study}", "optimizer.lr=0.1,0.2", "seed=0,1")
-    assert set(part.job.axes) == {"optimizer.lr", "seed"}
+    assert set(part.axes) == {"optimizer.lr", "seed"}
 
 
 def test_an_experiments_sweep_is_overridden_from_the_command_line(plan: Plan) -> None:
     planned = plan("+experiment=lr_choice", "optimizer=adam", "seed=0,1", "optimizer.lr=0.1", "steps=5")
     assert cells(planned) == [("adam", name) for name in ("quadratic", "logistic", "rosenbrock")]
-    assert [len(part.cell.runs) for part in planned] == [2, 2, 2]
-    assert {part.cell.steps for part in planned} == {5}
+    assert [len(part.product) for part in planned] == [2, 2, 2]
+    assert {part.product.cell().steps for part in planned} == {5}
     assert {part.config.study for part in planned} == {"learning_rates"}
 
 
 def test_dropped_keys_are_said_once_the_plan_stands(plan: Plan, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
         planned = plan("optimizer=sgd,adam", "optimizer.beta1=0.5,0.9")
-    assert [len(part.cell.runs) for part in planned] == [1, 2]
+    assert [len(part.product) for part in planned] == [1, 2]
     assert caplog.messages == ["optimizer.beta1 does not apply to 1 of 2 cells: dropped there"]
 
 

@@ -9,6 +9,7 @@ linearly; between a number and infinity they are infinite.
 """
 
 from experiments.tables.best_settings import best_pairs, best_settings, by_setting, runs_at
+from experiments.tables.cell import cell
 from experiments.tables.comparisons import divergence, ranks, steps_to_targets
 from experiments.tables.lr_sensitivity import lr_sensitivity, lr_width
 from experiments.tables.measures import MEASURES, Measure, is_target, measure_of, target_columns
@@ -25,6 +26,7 @@ __all__ = [
     "best_pairs",
     "best_settings",
     "by_setting",
+    "cell",
     "divergence",
     "effective_rates",
     "is_target",

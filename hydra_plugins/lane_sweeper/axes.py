@@ -20,12 +20,6 @@ class Job(NamedTuple):
     overrides: tuple[str, ...]
     axes: Mapping[str, str] = MappingProxyType({})
 
-    @property
-    def arguments(self) -> list[str]:
-        """Return the overrides that make Hydra run this job."""
-        inner = ",".join(f"{key}:{quoted(text)}" for key, text in self.axes.items())
-        return [*self.overrides, f"+axes={{{inner}}}"] if self.axes else list(self.overrides)
-
 
 def quoted(text: str) -> str:
     """Return ``text`` as a quoted string of Hydra's grammar."""

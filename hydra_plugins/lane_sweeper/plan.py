@@ -1,11 +1,11 @@
-"""What a sweep will run: every job with its config and its cell, checked before anything runs."""
+"""What a sweep asks for: its requests, one a cell, checked before anything runs."""
 
 from __future__ import annotations
 
 import logging
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -16,16 +16,8 @@ from hydra_plugins.lane_sweeper.axes import Job, split, values
 log = logging.getLogger(__name__)
 
 
-class Planned(NamedTuple):
-    """A job of a sweep, its config and the cell of runs that it stands for."""
-
-    job: Job
-    config: DictConfig
-    cell: Any
-
-
 class Planner:
-    """Turns the overrides of a sweep into jobs.
+    """Turns the overrides of a sweep into requests.
 
     ``config`` is the configuration without the sweeps, as Hydra composes it for a multirun.
     """
@@ -35,18 +27,18 @@ class Planner:
         self.loader = loader
         self.composed: dict[tuple[str, ...], DictConfig] = {}
 
-    def plan(self, arguments: Sequence[str]) -> list[Planned]:
-        """Return the jobs of these overrides; bad input ends the command."""
+    def plan(self, arguments: Sequence[str]) -> list[Any]:
+        """Return the requests of these overrides; bad input ends the command."""
         from experiments.app import bad_input_ends_here
-        from experiments.run import cell_from
+        from experiments.run import request_from
 
         with bad_input_ends_here():
             jobs, dropped = self.jobs(arguments)
             configs = [self.compose(job.overrides) for job in jobs]
-        planned = [Planned(j, c, cell_from(c, j.axes)) for j, c in zip(jobs, configs, strict=True)]
+        requests = [request_from(config, job.axes) for job, config in zip(jobs, configs, strict=True)]
         for line in dropped:
             log.info(line)
-        return planned
+        return requests
 
     def jobs(self, arguments: Sequence[str]) -> tuple[list[Job], list[str]]:
         """Return the jobs, and a line for each key that is dropped where it does not apply."""
