@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -21,6 +22,9 @@ from experiments.store import CannotWrite, Damaged
 from hydra_plugins.lane_sweeper.axes import quoted
 from optim import OPTIMIZERS
 from problems import PROBLEMS
+
+# The files in conf/hydra/launcher bear the names of the plugins' own schemas and are checked by them.
+warnings.filterwarnings("ignore", r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")
 
 CONF = Path(__file__).parent.parent / "conf"
 Task = Callable[[DictConfig], Any]

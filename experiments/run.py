@@ -68,6 +68,7 @@ class Request:
     ) -> tuple[Shard, Product]:
         """Return some of the runs in words, and as a product."""
         settings = {key: value for key, value in settings_of(self.config).items() if key in DECIDING}
+        settings["optimizer"] = {k: v for k, v in settings["optimizer"].items() if k != "search"}
         lists = {key: list(map(float, column)) for key, column in points.items()}
         return Shard(settings, dict(axes), lists, 0, len(product)), product
 
