@@ -273,13 +273,14 @@ def opening(requests: Sequence[Request], store: Store) -> None:
 
 def closing(store: Store, reported: Sequence[Product], outcome: Outcome, grid: Batch) -> None:
     """Say how a grid ended, with a table of the best settings; an error if anything failed."""
-    rows = pd.concat([store.results(product) for product in reported], ignore_index=True)
     alone = len(reported) == len(reported[0]) == 1
-    if alone and len(rows):
-        say(rows, reported[0], store)
-    elif len(rows):
-        closing_table(rows)
-    if not alone:
+    if alone:
+        say(reported[0], store)
+    else:
+        frames = [store.results(product, ["status", "suboptimality"]) for product in reported]
+        rows = pd.concat(frames, ignore_index=True)
+        if len(rows):
+            closing_table(rows)
         print(f"{outcome.ran:,} runs done, {outcome.reused:,} reused; stored in {store.folder}")
     if outcome.failures:
         say_failures(outcome.failures, store, grid.command)
@@ -300,12 +301,13 @@ def say_failures(failures: Sequence[Failure], store: Store, arguments: str) -> N
         log.error(f"the failures could not be written down: {error}")
 
 
-def say(rows: pd.DataFrame, product: Product, store: Store) -> None:
-    """Say how a single run ended."""
-    [row] = rows.to_dict("records")
-    label = f"{row['optimizer']} on {row['problem']}, seed {row['seed']}"
-    print(f"{label}: {ending(row, product.problem.metric_names)}")
-    print(f"run {row['run']}, stored in {store.folder}")
+def say(product: Product, store: Store) -> None:
+    """Say how a single run ended, if it did."""
+    rows = store.runs(product.cell().runs["run"]).to_dict("records")
+    for row in rows:
+        label = f"{row['optimizer']} on {row['problem']}, seed {row['seed']}"
+        print(f"{label}: {ending(row, product.problem.metric_names)}")
+        print(f"run {row['run']}, stored in {store.folder}")
 
 
 def ending(row: dict[Any, Any], metrics: Sequence[str]) -> str:

@@ -26,7 +26,6 @@ from experiments.lanes import Cell, Product
 from experiments.trace import TARGETS, Trace
 
 HIT_COLUMNS = tuple(f"hit_1e-{k}" for k in range(1, len(TARGETS) + 1))
-ENDING = ("status", "diverged_at", "loss", "best_loss", "suboptimality", "distance")
 CATEGORIES = ("run", "optimizer", "problem", "status")
 ID = "S24"  # a run's id as bytes: a few million of them stay small
 
@@ -137,20 +136,24 @@ class Store:
         frame = as_frame(tables, ids)
         return frame.drop_duplicates("run", ignore_index=True) if len(frame) else frame
 
-    def results(self, product: Product) -> pd.DataFrame:
-        """Return one row a run of a product: its settings and how it ended, as far as it is stored.
+    def results(self, product: Product, columns: Sequence[str]) -> pd.DataFrame:
+        """Return one row a run of a product, as far as it is stored: its settings and these columns.
 
-        Read by its settings, not by its ids, so that a million of them need not be made.
+        Read by its settings, not by its ids, so that a million of them need not be made, and
+        only as far as settings vary.
         """
         allowed = product.allowed
         [optimizer], [problem] = allowed["optimizer"], allowed["problem"]
-        columns = ["run", *allowed, *ENDING, *product.problem.metric_names]
+        varied = [*product.levels, *product.points]
         files = [f for f in self.files("runs", outdated=False) if f.match(f"{optimizer}-{problem}-*.parquet")]
-        tables = [read_table(file, columns=columns, filters=condition(allowed)) for file in files]
+        tables = [read_table(f, columns=[*varied, *columns], filters=condition(allowed)) for f in files]
         frame = as_frame(tables, None)
-        if product.points and len(frame):  # whose values vary together
+        if frame.empty:
+            return frame
+        if product.points:  # whose values vary together
             frame = frame.merge(pd.DataFrame(product.points).drop_duplicates())
-        return frame.drop_duplicates([*allowed], ignore_index=True) if len(frame) else frame
+        fixed = {key: values[0] for key, values in allowed.items() if key not in varied}
+        return frame.drop_duplicates(varied, ignore_index=True).assign(**fixed)
 
     def history(self, ids: Iterable[str] | None = None, *, outdated: bool = False) -> pd.DataFrame:
         """Return one row a run and recorded step, of all runs or of these."""

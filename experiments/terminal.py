@@ -17,8 +17,7 @@ def distinct(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def closing_table(runs: pd.DataFrame, measure: str = "suboptimality") -> None:
-    """Print the best setting of each optimizer on each problem."""
-    runs = distinct(runs)
+    """Print the best setting of each optimizer on each problem; each setting and seed is there once."""
     best = tables.best_settings(runs, measure)
     shown = Table(title=f"Best settings by median {measure}", title_justify="left")
     varied = [str(c) for c in best if str(c).startswith("optimizer.")]
