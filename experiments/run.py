@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
-from experiments import tuning
+from experiments import estimate, tuning
 from experiments.app import bad_input_ends_here, command, fail
 from experiments.failures import Failure, failure_of_shard, summary, write_failures
 from experiments.lanes import Product, checked_study, product_of
@@ -27,7 +27,7 @@ from experiments.pool import die_when
 from experiments.progress import CURRENT, progress
 from experiments.shards import Batch, Shard, packed
 from experiments.store import Store
-from experiments.terminal import closing_table
+from experiments.terminal import closing_table, forecast_table
 from experiments.work import Outcome, Worker, total
 from hydra_plugins.lane_sweeper.axes import values
 
@@ -97,11 +97,13 @@ class Launch:
         run: returns what each batch came to, or the exception that ended it.
         jobs: how many batches to make, roughly and at most.
         least: how many seconds of work are worth a batch.
+        workers: how many run at once.
     """
 
     run: Callable[[Sequence[Batch]], Sequence[Outcome | BaseException]]
     jobs: int = 1
     least: float = 0.0
+    workers: int = 1
 
 
 def run(config: DictConfig) -> Outcome | None:
@@ -131,6 +133,9 @@ def run_grid(requests: Sequence[Request], launch: Launch) -> None:
     """Run a grid and say how it went; an error if anything failed."""
     config = requests[0].config
     store = Store(study_folder(config))
+    if config.dry_run:
+        foretell(requests, launch, store)
+        return
     store.check_writable()
     grid = Batch(
         folder=str(store.folder.absolute()),
@@ -169,6 +174,20 @@ def most_runs(requests: Sequence[Request]) -> int:
     """Return how many runs a grid takes: with tuning, the most that the choices can add."""
     asked = sum(len(request.first_runs[1]) for request in requests)
     return asked + sum(len(r.product) * (1 + len(r.config.tune.budgets)) for r in requests if r.search)
+
+
+def foretell(requests: Sequence[Request], launch: Launch, store: Store) -> None:
+    """Show what a grid holds and what it will take, and run nothing."""
+    starting = time.process_time()  # what a process takes before it works: this one has just done that
+    parts = [request.first_runs for request in requests]
+    batches = packed(parts, launch.jobs, launch.least)
+    more = [
+        most_runs([request]) - len(product) for request, (_, product) in zip(requests, parts, strict=True)
+    ]
+    found = estimate.forecasts(parts, more, batches, store)
+    workers = min(launch.workers, len(batches))
+    seconds = estimate.duration(found, parts, batches, workers) + starting * (1 if workers == 1 else 2)
+    forecast_table(found, len(batches), workers, seconds)
 
 
 # A batch, in whatever process

@@ -11,7 +11,7 @@ from typing import Any
 from experiments.lanes import Product
 from experiments.loop import block_size
 
-FLOATS_PER_SECOND = 8e8  # touched by one core, roughly: to cut evenly, never to be shown
+FLOATS_PER_SECOND = 2e8  # touched by one core, very roughly: to cut evenly, never to be shown
 STATE_FLOATS = 24  # what optimizer and loop touch for each lane, roughly
 
 

@@ -1,12 +1,15 @@
-"""What a command shows on the terminal when it is done."""
+"""What the commands show on the terminal: what a grid will take, and what came out."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
 from experiments import tables
+from experiments.estimate import Forecast
 from experiments.tables import cell
 
 
@@ -31,3 +34,42 @@ def closing_table(runs: pd.DataFrame, measure: str = "suboptimality") -> None:
         values = [row["problem"], row["optimizer"], *(row[key] for key in varied), row["median"]]
         shown.add_row(*(cell(value) for value in values), f"{share:.0%}", f"{row['runs_compared']:,}")
     Console().print(shown)
+
+
+def forecast_table(forecasts: Sequence[Forecast], jobs: int, workers: int, seconds: float) -> None:
+    """Print what a grid holds, and what it will take."""
+    shown = Table(title="What would be run", title_justify="left")
+    for name in ("optimizer", "problem"):
+        shown.add_column(name)
+    for name in ("runs", "shards", "stored", "processor time", "disk"):
+        shown.add_column(name, justify="right")
+    for f in forecasts:
+        runs = f"{f.runs:,}" + (f" + {f.more:,}" if f.more else "")
+        numbers = f"{f.shards:,}", f"{f.stored:,}", time_text(f.seconds), size_text(f.bytes)
+        shown.add_row(f.optimizer, f.problem, runs, *numbers)
+    Console().print(shown)
+    runs, stored = (
+        sum(count) for count in zip(*((f.runs + f.more, f.stored) for f in forecasts), strict=True)
+    )
+    print(
+        f"{len(forecasts):,} cells, {runs:,} runs, of which {stored:,} are stored; the others take about "
+        f"{time_text(seconds)} in {jobs:,} jobs, {workers:,} at once, and "
+        f"{size_text(sum(f.bytes for f in forecasts))} on disk. Nothing was run."
+    )
+
+
+def time_text(seconds: float) -> str:
+    """Return a length of time in two significant units or digits."""
+    if seconds < 100:
+        return f"{seconds:.2g} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes / 60:.3g} h"
+
+
+def size_text(size: float) -> str:
+    """Return a size on disk in the unit that suits it."""
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"

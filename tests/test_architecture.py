@@ -32,7 +32,7 @@ STAGES = [
     ("shards",),
     ("failures",),
     ("store",),
-    ("work",),
+    ("work", "estimate"),
     ("inference",),
     ("tables",),
     ("measures",),

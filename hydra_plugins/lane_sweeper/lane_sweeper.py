@@ -42,7 +42,7 @@ class LaneSweeper(Sweeper):
         assert self.config is not None
         assert self.hydra_context is not None
         requests = Planner(self.config, self.hydra_context.config_loader).plan(arguments)
-        run_grid(requests, Launch(self.launch, *jobs_for(self.config)))
+        run_grid(requests, Launch(self.launch, **sizes(self.config)))
 
     def launch(self, batches: Sequence[Any]) -> list[Any]:
         """Return what each batch came to, or the exception that ended it."""
@@ -55,21 +55,21 @@ class LaneSweeper(Sweeper):
         return [ended(result) for result in returns]
 
 
-def jobs_for(config: DictConfig) -> tuple[int, float]:
-    """Return how many jobs a grid makes at most, and how many seconds of work are worth one."""
+def sizes(config: DictConfig) -> dict[str, Any]:
+    """Return for the configured launcher how many jobs a grid makes, of what length, how many at once."""
     from experiments.pool import cores
 
     launcher = config.hydra.launcher
     name = str(launcher._target_).rpartition(".")[2]
     if name == "BasicLauncher":
-        return 1, 0.0
+        return {}
+    at_once = {"ProcessLauncher": launcher.get("workers"), "SlurmLauncher": launcher.get("array_parallelism")}
+    workers = int(at_once.get(name) or cores())
     if config.jobs is not None:
-        return int(config.jobs), 0.0
-    if name == "ProcessLauncher":
-        return 4 * (launcher.workers or cores()), 2.0
-    if name == "SlurmLauncher":
-        return int(launcher.array_parallelism), 60.0
-    return 4 * cores(), 5.0
+        return {"jobs": int(config.jobs), "workers": workers}
+    if name == "SlurmLauncher":  # where a job takes long to start
+        return {"jobs": workers, "least": 60.0, "workers": workers}
+    return {"jobs": 4 * workers, "least": 3.0, "workers": workers}
 
 
 def ended(result: JobReturn) -> Any:
