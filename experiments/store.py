@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -82,19 +83,22 @@ class Store:
         write_table(history_table(ids, trace), self.folder / "history" / name, metadata)
         write_table(pa.table(run_columns(cell, trace)), self.folder / "runs" / name, metadata)
 
-    def write_selection(self, chosen: pd.DataFrame, pool: Cell) -> None:
-        """Store how the trials of a search compared; see ``tuning.select``."""
+    def write_selection(self, chosen: pd.DataFrame, pool: Cell, space: Mapping[str, Any]) -> None:
+        """Store how the trials of a search compared, see ``tuning.select``, and in which space."""
         digest = hashlib.blake2b("".join(pool.runs["run"]).encode(), digest_size=8).hexdigest()
         name = f"{pool.optimizer.name}-{pool.problem.name}-{digest}.parquet"
         metadata = {"optimizer": pool.optimizer.name, "problem": pool.problem.name, "code": pool.code}
-        write_table(
-            pa.Table.from_pandas(chosen, preserve_index=False), self.folder / "selections" / name, metadata
-        )
+        table = pa.Table.from_pandas(chosen.assign(space=json.dumps(space)), preserve_index=False)
+        write_table(table, self.folder / "selections" / name, metadata)
 
     def selections(self) -> pd.DataFrame:
-        """Return one row a trial of every search by the present code, with its optimizer and problem."""
+        """Return one row a trial of every search by the present code, with its optimizer and problem.
+
+        ``space`` is the space that was searched, as JSON.
+        """
         files = self.files("selections", outdated=False)
-        return pd.concat([pd.DataFrame(), *map(pd.read_parquet, files)], ignore_index=True)
+        frames: list[pd.DataFrame] = [pd.DataFrame(), *(read_table(file).to_pandas() for file in files)]
+        return pd.concat(frames, ignore_index=True)
 
     def has(self, cell: Cell) -> NDArray[np.bool_]:
         """Tell which runs of a cell are stored: (runs,). Files that cannot be read are set aside."""
