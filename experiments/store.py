@@ -60,6 +60,7 @@ class Store:
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         self.known: dict[tuple[str, str], Known] = {}
+        self.rows: dict[str, int] = {}
 
     def check_writable(self) -> None:
         """Raise CannotWrite if no file can be made in the folder."""
@@ -99,6 +100,14 @@ class Store:
         files = self.files("selections", outdated=False)
         frames: list[pd.DataFrame] = [pd.DataFrame(), *(read_table(file).to_pandas() for file in files)]
         return pd.concat(frames, ignore_index=True)
+
+    def count(self) -> int:
+        """Return how many rows are stored, whatever code made them; files that cannot be read have none."""
+        for file in (self.folder / "runs").glob("*.parquet"):
+            if file.name not in self.rows:
+                with suppress(pa.ArrowException, OSError):
+                    self.rows[file.name] = pq.read_metadata(file).num_rows
+        return sum(self.rows.values())
 
     def has(self, cell: Cell) -> NDArray[np.bool_]:
         """Tell which runs of a cell are stored: (runs,). Files that cannot be read are set aside."""
