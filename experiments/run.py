@@ -18,9 +18,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments import tuning
 from experiments.app import bad_input_ends_here, command, fail
-from experiments.lanes import Cell, cell_of, checked_study
+from experiments.lanes import Cell, cell_of
 from experiments.loop import block_slices, minimize
 from experiments.progress import Advance, progress
+from experiments.settings import check_settings, study_folder
 from experiments.store import Store
 from hydra_plugins.lane_sweeper.axes import values
 
@@ -94,11 +95,11 @@ def cell_from(config: DictConfig, axes: Mapping[str, str]) -> Cell:
     With ``tune.trials`` it is the pool of trials on the tuning seeds.
     """
     with bad_input_ends_here():
-        checked_study(config.study)
+        check_settings(config, "config")
         settings, levels = settings_of(config), expanded(axes)
         if not config.tune.trials:
             return cell_of(settings, levels)
-        cell_of(settings, levels)
+        tuning.check_choosing(settings["tune"], cell_of(settings, levels).problem.metric_names)
         search = tuning.checked_search(settings["tune"], settings["optimizer"], levels)
         return cell_of(settings, {"seed": search.seeds}, search.points)
 
@@ -119,10 +120,6 @@ def settings_of(config: DictConfig) -> dict[str, Any]:
 
 def expanded(axes: Mapping[str, str]) -> dict[str, list[Any]]:
     return {key: values(key, text) for key, text in axes.items()}
-
-
-def study_folder(config: DictConfig) -> Path:
-    return Path(config.results) / checked_study(config.study)
 
 
 def provenance() -> dict[str, str]:
