@@ -22,9 +22,10 @@ from omegaconf import DictConfig, OmegaConf
 from experiments import estimate, tuning
 from experiments.app import bad_input_ends_here, command, fail
 from experiments.failures import Failure, failure_of_shard, summary, write_failures
-from experiments.lanes import Product, checked_study, product_of
+from experiments.lanes import Product, checked_integer, product_of
 from experiments.pool import die_when
 from experiments.progress import CURRENT, progress
+from experiments.settings import check_settings, study_folder
 from experiments.shards import Batch, Shard, packed
 from experiments.store import Store
 from experiments.terminal import closing_table, forecast_table
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 
 DECIDING = ("optimizer", "problem", "seed", "steps", "record")
 """The keys of the configuration that decide what a run is."""
+MOST_JOBS = 100_000
 
 
 @dataclass(frozen=True)
@@ -135,11 +137,14 @@ def run(config: DictConfig) -> Outcome | None:
 def request_from(config: DictConfig, axes: Mapping[str, str]) -> Request:
     """Return what these settings and axes, as the user wrote them, ask for; bad input ends the command."""
     with bad_input_ends_here():
-        checked_study(config.study)
+        check_settings(config, "config")
+        if config.jobs is not None:
+            checked_integer("jobs", config.jobs, 1, MOST_JOBS)
         settings, levels = settings_of(config), expanded(axes)
         product = product_of(settings, levels)
         if not config.tune.trials:
             return Request(config, axes, product, None)
+        tuning.check_choosing(settings["tune"], product.problem.metric_names)
         search = tuning.checked_search(settings["tune"], settings["optimizer"], levels)
         return Request(config, axes, product, search)
 
@@ -297,10 +302,6 @@ def settings_of(config: DictConfig) -> dict[str, Any]:
 
 def expanded(axes: Mapping[str, str]) -> dict[str, list[Any]]:
     return {key: values(key, text) for key, text in axes.items()}
-
-
-def study_folder(config: DictConfig) -> Path:
-    return Path(config.results) / checked_study(config.study)
 
 
 def provenance(arguments: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ import yaml
 from command_line import ROOT
 
 ROOMS = ("optim", "problems", "experiments", "hydra_plugins")
-APPS = ("app", "run", "tune", "report", "reproduce", "benchmark")
+APPS = ("app", "arguments", "settings", "run", "tune", "report", "reproduce", "benchmark")
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for room in ROOMS
@@ -43,7 +43,8 @@ STAGES = [
     ("illustrations", "report"),
     ("reproduce",),
 ]
-BESIDE = ("app", "progress", "pool", "run", "tune", "benchmark")  # commands, and what commands share
+# Commands, and what commands share.
+BESIDE = ("app", "arguments", "settings", "progress", "pool", "run", "tune", "benchmark")
 
 
 # What a module imports
@@ -283,7 +284,7 @@ def test_there_are_experiments() -> None:
 
 MACHINE_PATH = re.compile(r"(?<![\w.:/<])/(?:home|root|tmp|work|Users|mnt)/\w+")
 WRITTEN = (".py", ".yaml", ".yml", ".md", ".toml", ".txt", ".cff", ".csv", "")
-NOT_OURS = {".git", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv"}
+NOT_OURS = {".git", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".venv"}
 
 
 def written_files() -> list[Path]:
