@@ -14,7 +14,7 @@ import yaml
 from command_line import ROOT
 
 ROOMS = ("optim", "problems", "experiments", "hydra_plugins")
-APPS = ("app", "run", "tune", "report", "reproduce", "benchmark")
+APPS = ("app", "run", "tune", "report", "reproduce", "benchmark", "check")
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for room in ROOMS
@@ -31,7 +31,9 @@ STAGES = [
     ("lanes",),
     ("shards",),
     ("failures",),
+    ("seal",),
     ("store",),
+    ("audit",),
     ("work", "estimate"),
     ("inference",),
     ("tables",),
@@ -43,7 +45,7 @@ STAGES = [
     ("illustrations", "report"),
     ("reproduce",),
 ]
-BESIDE = ("app", "progress", "pool", "run", "tune", "benchmark")  # commands, and what commands share
+BESIDE = ("app", "progress", "pool", "run", "tune", "benchmark", "check")  # commands, and what commands share
 
 
 # What a module imports
