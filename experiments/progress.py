@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import Event, Thread
 from typing import Protocol
 
 from rich.console import Console
@@ -21,6 +22,7 @@ from rich.progress import (
 from rich.text import Text
 
 SECONDS_BETWEEN_LINES = 5.0
+SECONDS_BETWEEN_LOOKS = 1.0
 
 
 class Advance(Protocol):
@@ -57,6 +59,26 @@ def current(advance: Advance) -> Iterator[None]:
         yield
     finally:
         CURRENT.reset(before)
+
+
+@contextmanager
+def following(count: Callable[[], int]) -> Iterator[None]:
+    """Tell of runs that other processes store meanwhile, as ``count`` finds them once a second."""
+    advance, over = CURRENT.get(), Event()
+
+    def follow(seen: int) -> None:
+        while not over.wait(SECONDS_BETWEEN_LOOKS):
+            now = count()
+            advance(now - seen, 0)
+            seen = now
+
+    watcher = Thread(target=follow, args=(count(),), daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
 
 
 def on_bar(shown: Progress, task: TaskID, total: int) -> Advance:

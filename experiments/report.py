@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from experiments import tables, tuning
-from experiments.app import CONF, bad_input_ends_here, command, fail
+from experiments.app import bad_input_ends_here, command, fail
 from experiments.comparison import best_of_k_parts, by_target, comparison_parts
 from experiments.drawings import DRAWINGS, Study
 from experiments.lanes import checked_study
@@ -90,18 +91,16 @@ def search_parts(store: Store) -> Iterator[Part]:
     columns = ["problem", "optimizer", *searched, "trial", "median", *flags]
     yield Table("selections", "The trials that the budgets chose, on the tuning seeds", winners[columns])
     lines = [
-        f"{optimizer} on {problem}: {line}; widen the search space"
+        f"{optimizer} on {problem}: {line}; tune.extend=3 widens it until the best is inside"
         for (optimizer, problem), part in chosen.groupby(["optimizer", "problem"])
-        for line in tuning.alarms(part.dropna(axis=1, how="all"), search_space(str(optimizer)))
+        for line in tuning.alarms(part.dropna(axis=1, how="all"), *space_and_limits(part, str(optimizer)))
     ]
     yield bullet_list(lines) if lines else Text("No chosen value is at the edge of its search space.")
 
 
-def search_space(optimizer: str) -> dict[str, Any]:
-    """Return the search space that an optimizer publishes in its configuration."""
-    space = OmegaConf.to_container(OmegaConf.load(CONF / "optimizer" / f"{optimizer}.yaml").search)
-    assert isinstance(space, dict)
-    return {str(name): spec for name, spec in space.items()}
+def space_and_limits(chosen: pd.DataFrame, optimizer: str) -> tuple[tuning.Space, tuning.Limits]:
+    """Return the space that was searched, and what an optimizer's hyperparameters may be."""
+    return json.loads(chosen["space"].iloc[0]), OPTIMIZERS[optimizer].hyperparameters()
 
 
 def first_problems(runs: pd.DataFrame) -> pd.DataFrame:

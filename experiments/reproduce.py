@@ -142,7 +142,9 @@ def run_in_turn(names: Sequence[str], results: Path) -> None:
 
 def run_experiment(name: str, results: Path) -> None:
     """Run one experiment as a user would, and pass its progress on; a failure ends the command."""
-    arguments = ["-m", "experiments.run", "-m", f"+experiment={name}", f"results={results}"]
+    # one core each: as many experiments run at once as there are cores
+    one_core = "hydra/launcher=basic"
+    arguments = ["-m", "experiments.run", "-m", f"+experiment={name}", f"results={results}", one_core]
     with subprocess.Popen(
         [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -30,6 +30,7 @@ from experiments.store import Damaged, Store
 from experiments.terminal import closing_table, forecast_table
 from experiments.work import Outcome, Worker, total
 from hydra_plugins.lane_sweeper.axes import values
+from optim import OPTIMIZERS
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,25 @@ class Request:
         lists = {key: list(map(float, column)) for key, column in points.items()}
         return Shard(settings, dict(axes), lists, 0, len(product)), product
 
+    def widened(self, store: Store) -> Request:
+        """Return the same search in a wider space if the best trial lies at its edge, else this one."""
+        if self.search is None:
+            return self
+        limits = OPTIMIZERS[self.config.optimizer.name].hyperparameters()
+        edges = tuning.at_edge(self.chosen(store), self.search.space, limits)
+        space = tuning.widened(self.search.space, edges, limits)
+        if space == self.search.space:
+            return self
+        points = tuning.draw(space, self.config.tune.trials, self.config.tune.method)
+        return replace(self, search=replace(self.search, space=space, points=points))
+
+    def chosen(self, store: Store) -> pd.DataFrame:
+        """Return how the trials compare, and which are the best for each budget."""
+        pool, tune = self.first_runs[1].cell(), self.config.tune
+        return tuning.select(
+            pool.runs, store.runs(pool.runs["run"]), str(tune.measure), [*tune.budgets, tune.trials]
+        )
+
     def tuned_runs(self, store: Store) -> list[tuple[Shard, Product]]:
         """Choose among the trials, store the choice, and return the runs that it leads to.
 
@@ -80,12 +100,10 @@ class Request:
         """
         if self.search is None:
             return []
-        pool, tune = self.first_runs[1].cell(), self.config.tune
-        budgets = list(tune.budgets)
-        chosen = tuning.select(pool.runs, store.runs(pool.runs["run"]), str(tune.measure), budgets)
-        store.write_selection(chosen, pool)
+        chosen = self.chosen(store)
+        store.write_selection(chosen, self.first_runs[1].cell(), self.search.space)
         settings, axes = settings_of(self.config), expanded(self.axes)
-        choices = [tuning.best_points(chosen, max(budgets)), tuning.best_points(chosen), {}]
+        choices = [tuning.best_points(chosen, self.config.tune.trials), tuning.best_points(chosen), {}]
         return [self.part(self.axes, points, product_of(settings, axes, points)) for points in choices]
 
 
@@ -158,20 +176,47 @@ def attempt(requests: Sequence[Request], launch: Launch, store: Store) -> None:
     if len(requests) > 1 or len(requests[0].product) > 1:
         opening(requests, store)
     try:
-        with progress(most_runs(requests)):
-            first = launched([request.first_runs for request in requests], launch, grid)
-            tuned = [] if first.failures or first.stopped else [r.tuned_runs(store) for r in requests]
-            then = launched([part for parts in tuned for part in parts], launch, grid)
+        requests, first = searched(requests, launch, grid, store)
+        tuned = [] if first.failures or first.stopped else [r.tuned_runs(store) for r in requests]
+        then = launched([part for parts in tuned for part in parts], launch, grid)
     finally:
         marker(grid).unlink(missing_ok=True)
     reported = [parts[0][1] for parts in tuned if parts] or [request.product for request in requests]
     closing(store, reported, total([first, then]), grid)
 
 
+def searched(
+    requests: Sequence[Request], launch: Launch, grid: Batch, store: Store
+) -> tuple[Sequence[Request], Outcome]:
+    """Run what can be run at once; with ``tune.extend``, again in wider spaces until the best are inside."""
+    outcome = launched([request.first_runs for request in requests], launch, grid)
+    for _ in range(int(requests[0].config.tune.extend)):
+        if outcome.failures or outcome.stopped:
+            break
+        wider = [request.widened(store) for request in requests]
+        again = [new for new, old in zip(wider, requests, strict=True) if new is not old]
+        if not again:
+            break
+        for request in again:
+            log.info(spelled(request))
+        outcome = total([outcome, launched([request.first_runs for request in again], launch, grid)])
+        requests = wider
+    return requests, outcome
+
+
+def spelled(request: Request) -> str:
+    """Return in words that a search goes on in a wider space, and in which."""
+    assert request.search is not None
+    ends = (f"{name} from {s['low']:g} to {s['high']:g}" for name, s in request.search.space.items())
+    where = f"{request.config.optimizer.name} on {request.config.problem.name}"
+    return f"{where}: best at the edge, searching {', '.join(ends)}"
+
+
 def launched(parts: Sequence[tuple[Shard, Product]], launch: Launch, grid: Batch) -> Outcome:
     """Run some parts of a grid in batches and return what came of it."""
     batches = [replace(grid, shards=shards) for shards in packed(parts, launch.jobs, launch.least)]
-    ends = launch.run(batches) if batches else []
+    with progress(sum(len(product) for _, product in parts)):
+        ends = launch.run(batches) if batches else []
     return total(
         lost(batch, end) if isinstance(end, BaseException) else end
         for batch, end in zip(batches, ends, strict=True)

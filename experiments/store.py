@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -65,6 +66,7 @@ class Store:
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         self.known: dict[tuple[str, str], Known] = {}
+        self.rows: dict[str, int] = {}
 
     def check_writable(self) -> None:
         """Raise CannotWrite if no file can be made in the folder."""
@@ -87,19 +89,29 @@ class Store:
         write_table(history_table(ids, trace), self.folder / "history" / name, metadata)
         write_table(pa.table(run_columns(cell, trace)), self.folder / "runs" / name, metadata)
 
-    def write_selection(self, chosen: pd.DataFrame, pool: Cell) -> None:
-        """Store how the trials of a search compared; see ``tuning.select``."""
+    def write_selection(self, chosen: pd.DataFrame, pool: Cell, space: Mapping[str, Any]) -> None:
+        """Store how the trials of a search compared, see ``tuning.select``, and in which space."""
         name = file_name(pool.optimizer.name, pool.problem.name, pool.runs["run"])
         metadata = {"optimizer": pool.optimizer.name, "problem": pool.problem.name, "code": pool.code}
-        write_table(
-            pa.Table.from_pandas(chosen, preserve_index=False), self.folder / "selections" / name, metadata
-        )
+        table = pa.Table.from_pandas(chosen.assign(space=json.dumps(space)), preserve_index=False)
+        write_table(table, self.folder / "selections" / name, metadata)
 
     def selections(self) -> pd.DataFrame:
-        """Return one row a trial of every search by the present code, with its optimizer and problem."""
-        tables = [read_table(file) for file in self.files("selections", outdated=False)]
-        frames: list[pd.DataFrame] = [table.to_pandas() for table in tables]
-        return pd.concat([pd.DataFrame(), *frames], ignore_index=True)
+        """Return one row a trial of every search by the present code, with its optimizer and problem.
+
+        ``space`` is the space that was searched, as JSON.
+        """
+        files = self.files("selections", outdated=False)
+        frames: list[pd.DataFrame] = [pd.DataFrame(), *(read_table(file).to_pandas() for file in files)]
+        return pd.concat(frames, ignore_index=True)
+
+    def count(self) -> int:
+        """Return how many rows are stored, whatever code made them; files that cannot be read have none."""
+        for file in (self.folder / "runs").glob("*.parquet"):
+            if file.name not in self.rows:
+                with suppress(pa.ArrowException, OSError):
+                    self.rows[file.name] = pq.read_metadata(file).num_rows
+        return sum(self.rows.values())
 
     def has(self, cell: Cell) -> NDArray[np.bool_]:
         """Tell which runs of a cell are stored: (runs,). Files that cannot be read are set aside."""

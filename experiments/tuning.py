@@ -16,6 +16,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from experiments.tables import best_settings, by_setting
+from optim.base import Range
+
+Space = Mapping[str, Mapping[str, Any]]
+Limits = Mapping[str, Range]
 
 FIRST_TUNING_SEED = 1_000_000_000
 METHODS = ("random", "sobol")
@@ -23,19 +27,20 @@ METHODS = ("random", "sobol")
 
 @dataclass(frozen=True)
 class Search:
-    """The trials of a search: its seeds, and a value of each hyperparameter per trial."""
+    """The trials of a search: its seeds, a value of each hyperparameter per trial, and their space."""
 
     seeds: list[int]
     points: dict[str, NDArray[np.float64]]
+    space: Space
 
 
 def checked_search(tune: Mapping[str, Any], optimizer: Mapping[str, Any], axes: Mapping[str, Any]) -> Search:
     """Return the trials that the settings ask for, else raise ValueError."""
     if set(axes) - {"seed"}:
         raise ValueError(f"tune.trials draws the hyperparameters; sweep seeds alone, not {', '.join(axes)}")
-    for key in ("trials", "seeds"):
-        if not isinstance(tune[key], int) or isinstance(tune[key], bool) or tune[key] < 1:
-            raise ValueError(f"tune.{key} must be an integer in [1, inf), got {tune[key]!r}")
+    for key, least in (("trials", 1), ("seeds", 1), ("extend", 0)):
+        if not isinstance(tune[key], int) or isinstance(tune[key], bool) or tune[key] < least:
+            raise ValueError(f"tune.{key} must be an integer in [{least}, inf), got {tune[key]!r}")
     if tune["method"] not in METHODS:
         raise ValueError(f"tune.method must be one of {', '.join(METHODS)}, got {tune['method']!r}")
     seeds = [FIRST_TUNING_SEED + i for i in range(tune["seeds"])]
@@ -44,10 +49,11 @@ def checked_search(tune: Mapping[str, Any], optimizer: Mapping[str, Any], axes: 
         raise ValueError(
             f"seed must be below {FIRST_TUNING_SEED}, where the tuning seeds begin, got {max(held_out)}"
         )
-    return Search(seeds, draw(optimizer.get("search") or {}, tune["trials"], tune["method"]))
+    space = optimizer.get("search") or {}
+    return Search(seeds, draw(space, tune["trials"], tune["method"]), space)
 
 
-def draw(search: Mapping[str, Mapping[str, Any]], trials: int, method: str) -> dict[str, NDArray[np.float64]]:
+def draw(search: Space, trials: int, method: str) -> dict[str, NDArray[np.float64]]:
     """Return ``trials`` values of each hyperparameter of a search space.
 
     Random search (Bergstra & Bengio, 2012) or a scrambled Sobol sequence (Owen, 1998).
@@ -131,19 +137,52 @@ def budget_of(column: object) -> int:
     return int(str(column).removeprefix("best_of_"))
 
 
-def alarms(chosen: pd.DataFrame, search: Mapping[str, Mapping[str, Any]], share: float = 0.05) -> list[str]:
-    """Return a line for each hyperparameter whose best value lies at the edge of its space.
+def at_edge(chosen: pd.DataFrame, search: Space, limits: Limits, share: float = 0.05) -> dict[str, list[str]]:
+    """Return for each hyperparameter at which ends of its space, low or high, a best value lies.
 
     At the edge is within ``share`` of the space, on the scale that it is drawn on (Wilson
-    et al., 2017: a best value at the edge calls for a wider space).
+    et al., 2017: a best value at the edge calls for a wider space). An end that cannot be
+    moved, since the hyperparameter allows no more, is no edge.
     """
-    best_of_all = best_flags(chosen).iloc[:, -1]
-    lines = []
+    best = chosen[best_flags(chosen).iloc[:, -1]]
+    found = {}
     for name, spec in search.items():
-        grid = scaled(spec, np.array([share, 1 - share]))
-        best = chosen.loc[best_of_all, f"optimizer.{name}"]
-        space = f"[{spec['low']:g}, {spec['high']:g}]"
-        lines += [
-            f"{name}={value:.3g} is at the edge of {space}" for value in best[~best.between(*sorted(grid))]
-        ]
-    return lines
+        low, high = scaled(spec, np.array([share, 1 - share]))
+        values = best[f"optimizer.{name}"]
+        ends = {"low": (values < low).any(), "high": (values > high).any()}
+        found[name] = [end for end, there in ends.items() if there and moved(spec, end, limits[name]) != spec]
+    return found
+
+
+def alarms(chosen: pd.DataFrame, search: Space, limits: Limits) -> list[str]:
+    """Return a line for each hyperparameter whose best value lies at the edge of its space."""
+    best = chosen[best_flags(chosen).iloc[:, -1]]
+    return [
+        f"{name}={value:.3g} is at the {end} edge of [{search[name]['low']:g}, {search[name]['high']:g}]"
+        for name, ends in at_edge(chosen, search, limits).items()
+        for end in ends
+        for value in [best[f"optimizer.{name}"].agg({"low": "min", "high": "max"}[end])]
+    ]
+
+
+def widened(
+    search: Space, edges: Mapping[str, Sequence[str]], limits: Limits
+) -> dict[str, Mapping[str, Any]]:
+    """Return the search space with these ends moved out, as far as the hyperparameters allow."""
+    wider = dict(search)
+    for name, ends in edges.items():
+        for end in ends:
+            wider[name] = moved(wider[name], end, limits[name])
+    return wider
+
+
+def moved(spec: Mapping[str, Any], end: str, limit: Range) -> Mapping[str, Any]:
+    """Return the space of one hyperparameter with one end a decade further out, or a width if uniform."""
+    low, high = float(spec["low"]), float(spec["high"])
+    further = {
+        "uniform": {"low": low - (high - low), "high": high + (high - low)},
+        "loguniform": {"low": low / 10, "high": high * 10},
+        "one_minus_loguniform": {"low": 1 - (1 - low) * 10, "high": 1 - (1 - high) / 10},
+    }
+    value = float(f"{np.clip(further[spec['distribution']][end], limit.low, limit.high):.12g}")
+    return {**spec, end: value} if limit.contains(np.array(value)) else spec

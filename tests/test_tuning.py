@@ -1,5 +1,6 @@
 """Fair tuning: what is drawn, what is chosen, and that nothing is reported on the seeds that chose it."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from experiments.comparison import split_seeds
 from experiments.lanes import cell_of
 from experiments.store import Store
 from optim import OPTIMIZERS
+from optim.base import Range
 
 ROOT = Path(__file__).parent.parent
 SPACE = {
@@ -21,7 +23,7 @@ SPACE = {
     "beta": {"distribution": "one_minus_loguniform", "low": 0.5, "high": 0.999},
     "eps": {"distribution": "uniform", "low": 0.0, "high": 1.0},
 }
-TUNE: dict[str, Any] = {"trials": 4, "seeds": 2, "method": "random"}
+TUNE: dict[str, Any] = {"trials": 4, "extend": 0, "seeds": 2, "method": "random"}
 
 
 @pytest.mark.parametrize("method", tuning.METHODS)
@@ -103,8 +105,44 @@ def test_a_best_value_at_the_edge_of_its_space_raises_an_alarm() -> None:
     pool, runs = pool_and_runs([3.0, 2.0, 1.0])
     chosen = tuning.select(pool, runs, "loss", [3])
     wide, narrow = ({"lr": {"distribution": "uniform", "low": 0.0, "high": high}} for high in (4.0, 1.0))
-    assert tuning.alarms(chosen, wide) == []
-    assert tuning.alarms(chosen, narrow) == ["lr=1 is at the edge of [0, 1]"]
+    anywhere, up_to_one = ({"lr": Range(0, high, True, False)} for high in (np.inf, 1.0))
+    assert tuning.alarms(chosen, wide, anywhere) == []
+    assert tuning.alarms(chosen, narrow, anywhere) == ["lr=1 is at the high edge of [0, 1]"]
+    assert tuning.alarms(chosen, narrow, up_to_one) == []  # there is nothing beyond
+
+
+@pytest.mark.parametrize(
+    ("distribution", "end", "expected"),
+    [
+        ("loguniform", "low", (0.05, 0.9)),
+        ("loguniform", "high", (0.5, 9.0)),
+        ("one_minus_loguniform", "low", (0.0, 0.9)),  # 1 - 10 * 0.5, but not below the limit
+        ("one_minus_loguniform", "high", (0.5, 0.99)),
+        ("uniform", "high", (0.5, 1.3)),
+    ],
+)
+def test_a_space_is_widened_at_the_end_that_holds_the_best(
+    distribution: str, end: str, expected: tuple[float, float]
+) -> None:
+    space = {"x": {"distribution": distribution, "low": 0.5, "high": 0.9}}
+    wider = tuning.widened(space, {"x": [end]}, {"x": Range(0, np.inf, False, True)})["x"]
+    assert (wider["low"], wider["high"]) == pytest.approx(expected)
+    assert space["x"]["low"] == 0.5  # as it was
+
+
+def test_a_search_is_extended_until_the_best_is_inside(tmp_path: Path) -> None:
+    space = ["optimizer=adagrad", "optimizer.search.lr.low=1e-6", "optimizer.search.lr.high=1e-4"]
+    search = ["tune.trials=40", "tune.seeds=2", "tune.budgets=[40]", "tune.extend=9"]
+    ended = here(tmp_path, "tune", "-m", *space, *search, "problem=quadratic", "steps=30", "seed=0,1")
+    assert ended.code == 0, ended.err
+    assert "adagrad on quadratic: best at the edge, searching lr from 1e-06 to 0.001\n" in ended.err
+    chosen = Store(tmp_path / "results" / "default").selections()
+    assert len(chosen) == 40  # the last search alone, with as many trials as asked for
+    [space] = [json.loads(text) for text in chosen["space"].unique()]
+    best = chosen.loc[chosen["best_of_40"], "optimizer.lr"].iloc[0]
+    assert 1e-4 < best < space["lr"]["high"]
+    limits = {"lr": Range(0, np.inf, True, True)}
+    assert tuning.alarms(chosen, space, limits) == []
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from hydra.core.plugins import Plugins
@@ -46,10 +47,15 @@ class LaneSweeper(Sweeper):
 
     def launch(self, batches: Sequence[Any]) -> list[Any]:
         """Return what each batch came to, or the exception that ended it."""
+        from experiments.progress import following
+        from experiments.store import Store
+
         assert self.launcher is not None
+        tells = type(self.launcher).__name__ in ("BasicLauncher", "ProcessLauncher")
         overrides = [[f"batch={quoted(batch.text())}"] for batch in batches]
         try:
-            returns = self.launcher.launch(overrides, initial_job_idx=0)
+            with nullcontext() if tells else following(Store(batches[0].folder).count):
+                returns = self.launcher.launch(overrides, initial_job_idx=0)
         except Exception as error:  # the launcher gave up: no batch is known to have ended
             return [error] * len(batches)
         return [ended(result) for result in returns]
