@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
@@ -29,6 +31,9 @@ warnings.filterwarnings("ignore", r"\s*'hydra/launcher/\w+' is validated against
 CONF = Path(__file__).parent.parent / "conf"
 Task = Callable[[DictConfig], Any]
 
+TYPED: ContextVar[str] = ContextVar("TYPED", default="")
+"""The arguments of this command as the user typed them, in words that a shell takes."""
+
 
 def command(config_name: str, task: Task) -> Callable[[], None]:
     """Return the entry point of a command: ``task`` as a Hydra app with conf/<config_name>.yaml."""
@@ -37,6 +42,7 @@ def command(config_name: str, task: Task) -> Callable[[], None]:
         os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come out here, not as Hydra prints them
         app = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(task)
         try:
+            TYPED.set(shlex.join(sys.argv[1:]))
             sys.argv[1:] = [swept(argument, sys.argv) for argument in sys.argv[1:]]
             app()
         except (HydraException, OmegaConfBaseException) as error:

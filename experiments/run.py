@@ -6,7 +6,6 @@ import logging
 import os
 import platform
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
 from experiments import estimate, tuning
-from experiments.app import bad_input_ends_here, command, fail
+from experiments.app import TYPED, bad_input_ends_here, command, fail
 from experiments.failures import Failure, failure_of_shard, summary, write_failures
 from experiments.lanes import Product, checked_study, product_of
 from experiments.pool import die_when
@@ -168,7 +167,7 @@ def attempt(requests: Sequence[Request], launch: Launch, store: Store) -> None:
     config = requests[0].config
     grid = Batch(
         folder=str(store.folder.absolute()),
-        command=" ".join(sys.argv[1:]),
+        command=TYPED.get(),
         parent=this_process(),
         grid=uuid4().hex[:12],
         fail_fast=bool(config.fail_fast),
