@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import Any, NoReturn
 
@@ -30,6 +32,9 @@ OURS = ("experiments", "hydra_plugins", "optim", "problems")
 QUOTES = "not of Hydra's grammar; a value with special characters needs quotes of its own, as 'key=\"a b\"'"
 LONGEST_LINE = 900  # of what is wrong; the middle of a longer one is left out
 
+TYPED: ContextVar[str] = ContextVar("TYPED", default="")
+"""The arguments of this command as the user typed them, in words that a shell takes."""
+
 
 def command(config_name: str, task: Task) -> Callable[[], None]:
     """Return the entry point of a command: ``task`` as a Hydra app with conf/<config_name>.yaml."""
@@ -38,7 +43,8 @@ def command(config_name: str, task: Task) -> Callable[[], None]:
         os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come out here, not as Hydra prints them
         checked = partial(checked_task, task, config_name)
         app = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(checked)
-        typed = " ".join(sys.argv[1:])
+        typed = shlex.join(sys.argv[1:])
+        TYPED.set(typed)
         with bad_input_ends_here(config_name):
             sys.argv[1:] = ready(sys.argv[1:], config_name)
         try:

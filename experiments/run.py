@@ -6,7 +6,6 @@ import logging
 import os
 import platform
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,14 +19,14 @@ import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
 from experiments import estimate, tuning
-from experiments.app import bad_input_ends_here, command, fail
+from experiments.app import TYPED, bad_input_ends_here, command, fail
 from experiments.failures import Failure, failure_of_shard, summary, write_failures
 from experiments.lanes import Product, checked_integer, product_of
 from experiments.pool import die_when
 from experiments.progress import CURRENT, progress
 from experiments.settings import check_settings, study_folder
 from experiments.shards import Batch, Shard, packed
-from experiments.store import Store
+from experiments.store import Damaged, Store
 from experiments.terminal import closing_table, forecast_table
 from experiments.work import Outcome, Worker, total
 from hydra_plugins.lane_sweeper.axes import values
@@ -153,26 +152,39 @@ def request_from(config: DictConfig, axes: Mapping[str, str]) -> Request:
 
 
 def run_grid(requests: Sequence[Request], launch: Launch) -> None:
-    """Run a grid and say how it went; an error if anything failed."""
+    """Run a grid and say how it went; what turns out to be damaged in the store is run again."""
     config = requests[0].config
     store = Store(study_folder(config))
     if config.dry_run:
         foretell(requests, launch, store)
         return
     store.check_writable()
+    try:
+        attempt(requests, launch, store)
+    except Damaged as error:
+        log.warning(f"{error}: set aside, its runs are run again")
+        store.set_aside(error.file.name)
+        run_grid(requests, launch)
+
+
+def attempt(requests: Sequence[Request], launch: Launch, store: Store) -> None:
+    """Run a grid and say how it went; an error if anything failed."""
+    config = requests[0].config
     grid = Batch(
         folder=str(store.folder.absolute()),
-        command=" ".join(sys.argv[1:]),
+        command=TYPED.get(),
         parent=this_process(),
         grid=uuid4().hex[:12],
         fail_fast=bool(config.fail_fast),
     )
     if len(requests) > 1 or len(requests[0].product) > 1:
         opening(requests, store)
-    requests, first = searched(requests, launch, grid, store)
-    tuned = [] if first.failures or first.stopped else [r.tuned_runs(store) for r in requests]
-    then = launched([part for parts in tuned for part in parts], launch, grid)
-    marker(grid).unlink(missing_ok=True)
+    try:
+        requests, first = searched(requests, launch, grid, store)
+        tuned = [] if first.failures or first.stopped else [r.tuned_runs(store) for r in requests]
+        then = launched([part for parts in tuned for part in parts], launch, grid)
+    finally:
+        marker(grid).unlink(missing_ok=True)
     reported = [parts[0][1] for parts in tuned if parts] or [request.product for request in requests]
     closing(store, reported, total([first, then]), grid)
 

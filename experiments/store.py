@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from experiments.fingerprint import code_fingerprint
 from experiments.lanes import Cell, Product
+from experiments.seal import check_footer, check_pages, sealed
 from experiments.trace import TARGETS, Trace
 
 HIT_COLUMNS = tuple(f"hit_1e-{k}" for k in range(1, len(TARGETS) + 1))
@@ -34,7 +35,12 @@ log = logging.getLogger(__name__)
 
 
 class Damaged(Exception):
-    """A stored file that cannot be read; the message names it."""
+    """A stored file that cannot be read; the message names it and says why."""
+
+    def __init__(self, file: Path, reason: str) -> None:
+        super().__init__(f"{file} cannot be read ({reason})")
+        self.file = file
+        self.reason = reason
 
 
 class CannotWrite(Exception):
@@ -71,8 +77,7 @@ class Store:
     def write(self, cell: Cell, trace: Trace, provenance: Mapping[str, str]) -> None:
         """Store the runs of a block; ``cell`` has the same lanes as ``trace``."""
         ids = cell.runs["run"].to_numpy()
-        digest = hashlib.blake2b("".join(ids).encode(), digest_size=8).hexdigest()
-        name = f"{cell.optimizer.name}-{cell.problem.name}-{digest}.parquet"
+        name = file_name(cell.optimizer.name, cell.problem.name, ids)
         metadata = {
             **provenance,
             "optimizer": cell.optimizer.name,
@@ -86,8 +91,7 @@ class Store:
 
     def write_selection(self, chosen: pd.DataFrame, pool: Cell, space: Mapping[str, Any]) -> None:
         """Store how the trials of a search compared, see ``tuning.select``, and in which space."""
-        digest = hashlib.blake2b("".join(pool.runs["run"]).encode(), digest_size=8).hexdigest()
-        name = f"{pool.optimizer.name}-{pool.problem.name}-{digest}.parquet"
+        name = file_name(pool.optimizer.name, pool.problem.name, pool.runs["run"])
         metadata = {"optimizer": pool.optimizer.name, "problem": pool.problem.name, "code": pool.code}
         table = pa.Table.from_pandas(chosen.assign(space=json.dumps(space)), preserve_index=False)
         write_table(table, self.folder / "selections" / name, metadata)
@@ -113,8 +117,10 @@ class Store:
         """Tell which runs of a cell are stored: (runs,). Files that cannot be read are set aside."""
         key = (cell.optimizer.name, cell.problem.name)
         seen = self.known.get(key, Known())
-        files = (self.folder / "runs").glob(f"{'-'.join(key)}-*.parquet")
-        new = [file for file in files if file.name not in seen.files]
+        files = {file.name: file for file in (self.folder / "runs").glob(f"{'-'.join(key)}-*.parquet")}
+        if not seen.files <= files.keys():  # some were set aside
+            seen = self.known[key] = Known()
+        new = [file for name, file in files.items() if name not in seen.files]
         if new:
             found = np.concatenate([seen.ids, *map(self.ids_in, new)])
             seen = self.known[key] = Known(seen.files | {file.name for file in new}, np.sort(found))
@@ -126,18 +132,23 @@ class Store:
     def ids_in(self, file: Path) -> NDArray[np.bytes_]:
         """Return the ids in a runs file; none, and the file is set aside, if it cannot be read."""
         try:
+            with readable(file):
+                check_pages(file)  # of all columns
             return np.array(read_table(file, columns=["run"])["run"].to_pylist(), ID)
         except Damaged as error:
             log.warning(f"{error}: set aside, its runs are run again")
             self.set_aside(file.name)
             return np.zeros(0, ID)
 
-    def set_aside(self, name: str) -> None:
-        """Move a runs file and its history, as far as they are there, to the folder ``set_aside``."""
-        for kind in ("runs", "history"):  # the commit first
+    def set_aside(self, name: str, kinds: Sequence[str] = ("runs", "history")) -> None:
+        """Move a runs file and its history, as far as they are there, to the folder ``set_aside``.
+
+        Raises:
+            CannotWrite: the folder is read-only, say.
+        """
+        for kind in kinds:  # the commit first
             target = self.folder / "set_aside" / kind / f"{name}.{uuid4().hex[:8]}"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with suppress(FileNotFoundError):  # another process was faster
+            with writing(target.parent), suppress(FileNotFoundError):  # another process was faster
                 os.replace(self.folder / kind / name, target)
 
     def runs(self, ids: Iterable[str] | None = None, *, outdated: bool = False) -> pd.DataFrame:
@@ -189,6 +200,12 @@ class Store:
         return files if outdated else [file for file in files if is_current(file)]
 
 
+def file_name(optimizer: str, problem: str, ids: Iterable[str]) -> str:
+    """Return the name of the files that hold these runs of an optimizer on a problem."""
+    digest = hashlib.blake2b("".join(ids).encode(), digest_size=8).hexdigest()
+    return f"{optimizer}-{problem}-{digest}.parquet"
+
+
 def condition(allowed: Mapping[str, Sequence[Any]]) -> pc.Expression:
     """Return the condition that every column has one of its allowed values."""
     return reduce(and_, (one_of(pc.field(key), values) for key, values in allowed.items()))
@@ -206,21 +223,39 @@ def read_table(file: Path, **options: Any) -> pa.Table:
     Raises:
         Damaged: it is cut short, or its bytes are not those that were written.
     """
+    with readable(file):
+        check_footer(file)
+        table = pq.read_table(file, page_checksum_verification=True, **options)
+        table.validate(full=True)  # the headers of pages have no checksum
+        return table
+
+
+def metadata_of(file: Path) -> dict[str, str]:
+    """Return what is kept beside the rows of a file: provenance, and what its runs have in common.
+
+    Raises:
+        Damaged: as ``read_table``.
+    """
+    with readable(file):
+        check_footer(file)
+        found = pq.read_schema(file).metadata or {}
+        return {key.decode(): value.decode() for key, value in found.items()}
+
+
+@contextmanager
+def readable(file: Path) -> Iterator[None]:
+    """Raise Damaged when what is done inside cannot make sense of the file."""
     try:
-        return pq.read_table(file, page_checksum_verification=True, **options)
-    except (pa.ArrowException, OSError) as error:
-        raise Damaged(f"{file} cannot be read ({one_line(error)})") from error
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise Damaged(file, one_line(error)) from error
 
 
 def is_current(file: Path) -> bool:
     """Tell whether the code that made this file is the code as it is now."""
+    metadata = metadata_of(file)
     try:
-        metadata = pq.read_schema(file).metadata
-    except (pa.ArrowException, OSError) as error:
-        raise Damaged(f"{file} cannot be read ({one_line(error)})") from error
-    try:
-        optimizer, problem, code = (metadata[key].decode() for key in (b"optimizer", b"problem", b"code"))
-        return code_fingerprint(optimizer, problem) == str(code)
+        return code_fingerprint(metadata["optimizer"], metadata["problem"]) == metadata["code"]
     except KeyError:  # an optimizer or problem that is no longer registered
         return False
 
@@ -278,16 +313,19 @@ def write_table(table: pa.Table, path: Path, metadata: Mapping[str, str]) -> Non
     """
     floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
     others = [name for name in table.column_names if name not in floats]
+    with pa.BufferOutputStream() as memory:
+        pq.write_table(
+            table.replace_schema_metadata({**(table.schema.metadata or {}), **metadata}),
+            memory,
+            compression="zstd",
+            use_dictionary=others,
+            use_byte_stream_split=floats,
+            write_page_checksum=True,
+        )
+        content = memoryview(memory.getvalue())
     with writing(path.parent) as temporary:
         with open(temporary, "wb") as file:
-            pq.write_table(
-                table.replace_schema_metadata({**(table.schema.metadata or {}), **metadata}),
-                file,
-                compression="zstd",
-                use_dictionary=others,
-                use_byte_stream_split=floats,
-                write_page_checksum=True,
-            )
+            file.writelines(sealed(content))
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

@@ -60,7 +60,11 @@ def start(folder: Path, name: str, *arguments: str) -> subprocess.Popen[str]:
 
 def apart(folder: Path, name: str, *arguments: str) -> Ended:
     """Run that command in a process of its own and wait for its end."""
-    process = start(folder, name, *arguments)
+    return finished(start(folder, name, *arguments))
+
+
+def finished(process: subprocess.Popen[str]) -> Ended:
+    """Wait for the end of a command."""
     out, err = process.communicate(timeout=120)
     return Ended(process.returncode, out, err)
 

@@ -1,0 +1,87 @@
+"""Is a study sound? python -m experiments.check study=NAME [repair=true]."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from experiments.app import bad_input_ends_here, command, fail
+from experiments.audit import OLD, Audit, audit
+from experiments.lanes import checked_study
+from experiments.store import Store
+
+MOST_LINES = 20  # of what is wrong; a broken disk may have broken every file
+
+
+def check(config: DictConfig) -> None:
+    """Say what there is of a study and what is wrong with it; an error if anything is."""
+    with bad_input_ends_here():
+        store = Store(Path(config.results) / checked_study(config.study))
+        if not isinstance(config.repair, bool):
+            raise ValueError(f"repair must be true or false, got {config.repair!r}")
+    if not store.folder.is_dir():
+        fail(f"study={config.study}: there is no such study in {config.results}")
+    found = audit(store)
+    for line in [*contents(found, store.folder), *wrong(found)]:
+        print(line)
+    bad = len({(fault.kind, fault.name) for fault in found.faults})
+    if config.repair and (bad or found.left_over):
+        print(f"{repaired(store, found)}; the command that made them runs again what is missing")
+    elif bad:
+        fail(f"{bad:,} files are bad; repair=true sets them aside, so that their runs are run again", 1)
+    else:
+        print("sound: every file is as it was written, and every id is that of its run's settings")
+
+
+def contents(found: Audit, folder: Path) -> Iterator[str]:
+    """Yield the lines that tell what there is."""
+    size = sum(
+        file.stat().st_size for kind in ("runs", "history") for file in (folder / kind).glob("*.parquet")
+    )
+    yield (
+        f"{folder}: {found.runs:,} runs in {found.files[0]:,} files, {found.steps:,} recorded steps, "
+        f"{size / 1e6:,.1f} MB; {found.files[1]:,} files of selections"
+    )
+    for kind, count in found.versions.items():
+        if len(count) > 1:
+            yield f"{kind} differs: {listed(count)}"
+    if found.outdated:
+        yield f"{found.outdated:,} runs are of older code: tables leave them out"
+    if found.copies:
+        yield f"{found.copies:,} runs are there once more with the same numbers: tables count them once"
+    if found.unsealed:
+        yield f"{found.unsealed:,} blocks were written without a seal: a changed footer would not be noticed"
+    if found.left_over:
+        yield f"{len(found.left_over):,} temporary files are left over, older than {OLD / 3600:.0f} h"
+
+
+def listed(count: Counter[str]) -> str:
+    """Return versions with how many runs each has made."""
+    return ", ".join(f"{version or 'unknown'} ({runs:,} runs)" for version, runs in count.most_common())
+
+
+def wrong(found: Audit) -> Iterator[str]:
+    """Yield the lines that tell what is wrong."""
+    yield from (f"bad: {fault}" for fault in found.faults[:MOST_LINES])
+    if len(found.faults) > MOST_LINES:
+        yield f"bad: and {len(found.faults) - MOST_LINES:,} more"
+
+
+def repaired(store: Store, found: Audit) -> str:
+    """Set aside what is bad and what is left over, and say how much that was."""
+    bad = {(fault.kind == "selections", fault.name) for fault in found.faults}
+    for is_selection, name in sorted(bad):
+        store.set_aside(name, ["selections"] if is_selection else ["runs", "history"])
+    for file in found.left_over:
+        store.set_aside(file.name, [str(file.parent.relative_to(store.folder))])
+    place = store.folder / "set_aside"
+    return f"set aside {len(bad):,} blocks and {len(found.left_over):,} temporary files in {place}"
+
+
+main = command("check", check)
+
+if __name__ == "__main__":
+    main()
