@@ -46,7 +46,19 @@ STAGES = [
     ("reproduce",),
 ]
 # Commands, and what commands share.
-BESIDE = ("app", "arguments", "settings", "progress", "pool", "run", "tune", "benchmark", "check")
+BESIDE = (
+    "app",
+    "arguments",
+    "settings",
+    "progress",
+    "pool",
+    "batch",
+    "grid",
+    "run",
+    "tune",
+    "benchmark",
+    "check",
+)
 
 
 # What a module imports

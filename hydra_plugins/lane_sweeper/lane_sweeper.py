@@ -48,7 +48,7 @@ class LaneSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         # imported here: Hydra loads every plugin at every start, whatever the command
-        from experiments.run import Launch, run_grid
+        from experiments.grid import Launch, run_grid
         from hydra_plugins.lane_sweeper.plan import Planner
 
         assert self.config is not None
