@@ -20,11 +20,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments import estimate, tuning
 from experiments.app import TYPED, bad_input_ends_here, command, fail
+from experiments.configuration import check_settings, study_folder
 from experiments.failures import Failure, failure_of_shard, summary, write_failures
 from experiments.lanes import Product, checked_integer, product_of
 from experiments.pool import die_when
 from experiments.progress import CURRENT, progress
-from experiments.settings import check_settings, study_folder
 from experiments.shards import Batch, Shard, packed
 from experiments.store import Damaged, Store
 from experiments.terminal import closing_table, forecast_table

@@ -14,7 +14,7 @@ import yaml
 from command_line import ROOT
 
 ROOMS = ("optim", "problems", "experiments", "hydra_plugins")
-APPS = ("app", "arguments", "settings", "run", "tune", "report", "reproduce", "benchmark", "check")
+APPS = ("app", "arguments", "configuration", "run", "tune", "report", "reproduce", "benchmark", "check")
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for room in ROOMS
@@ -46,7 +46,7 @@ STAGES = [
     ("reproduce",),
 ]
 # Commands, and what commands share.
-BESIDE = ("app", "arguments", "settings", "progress", "pool", "run", "tune", "benchmark", "check")
+BESIDE = ("app", "arguments", "configuration", "progress", "pool", "run", "tune", "benchmark", "check")
 
 
 # What a module imports
