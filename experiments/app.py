@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments.arguments import CONF as CONF
 from experiments.arguments import SEVERAL, ready, unknown_choice, unknown_key
-from experiments.settings import check_settings
+from experiments.configuration import check_settings
 from experiments.store import CannotWrite, Damaged
 
 # The files in conf/hydra/launcher bear the names of the plugins' own schemas and are checked by them.

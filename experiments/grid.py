@@ -100,13 +100,15 @@ class Request:
             return []
         chosen = self.chosen(store)
         store.write_selection(chosen, self.first_runs[1].cell(), self.search.space)
-        settings, axes = self.settings, expanded(self.axes)
-        choices = [
-            tuning.best_points(chosen, self.settings["tune"]["trials"]),
-            tuning.best_points(chosen),
-            {},
-        ]
+        settings, axes, trials = self.settings, expanded(self.axes), self.settings["tune"]["trials"]
+        choices = [tuning.best_points(chosen, trials), tuning.best_points(chosen), {}]
         return [self.part(self.axes, points, product_of(settings, axes, points)) for points in choices]
+
+    @property
+    def most_runs(self) -> int:
+        """How many runs it takes: with tuning, the most that the choices can add."""
+        reruns = 1 + len(self.settings["tune"]["budgets"]) if self.search else 0
+        return len(self.first_runs[1]) + reruns * len(self.product)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 from experiments import tuning
 from experiments.app import bad_input_ends_here, command
 from experiments.batch import expanded, run_batch
+from experiments.configuration import check_settings
 from experiments.grid import Launch, Request, run_grid
 from experiments.lanes import checked_integer, product_of
-from experiments.settings import check_settings
 from experiments.shards import Batch
 from experiments.work import Outcome
 

@@ -14,7 +14,7 @@ import yaml
 from command_line import ROOT
 
 ROOMS = ("optim", "problems", "experiments", "hydra_plugins")
-APPS = ("app", "arguments", "settings", "run", "tune", "report", "reproduce", "benchmark", "check")
+APPS = ("app", "arguments", "configuration", "run", "tune", "report", "reproduce", "benchmark", "check")
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for room in ROOMS

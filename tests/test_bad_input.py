@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from experiments.settings import study_folder
+from experiments.configuration import study_folder
 from optim import OPTIMIZERS
 from problems import PROBLEMS
 

@@ -31,8 +31,8 @@ class Planner:
     def plan(self, arguments: Sequence[str]) -> list[Any]:
         """Return the requests of these overrides; bad input ends the command."""
         from experiments.app import bad_input_ends_here
+        from experiments.configuration import check_one_study
         from experiments.run import request_from
-        from experiments.settings import check_one_study
 
         with bad_input_ends_here():
             jobs, dropped = self.jobs(arguments)
