@@ -44,13 +44,10 @@ def command(config_name: str, task: Task) -> Callable[[], None]:
         try:
             TYPED.set(shlex.join(sys.argv[1:]))
             sys.argv[1:] = [swept(argument, sys.argv) for argument in sys.argv[1:]]
-            app()
+            with disk_errors_end_here():
+                app()
         except (HydraException, OmegaConfBaseException) as error:
             fail(one_line(error, config_name))
-        except Damaged as error:
-            fail(f"{error}; python -m experiments.check repair=true with its study sets it aside")
-        except CannotWrite as error:
-            fail(f"{error}")
         except KeyboardInterrupt:
             fail("interrupted; what is stored stays, and the same command runs what is missing", 130)
 
@@ -91,6 +88,20 @@ def bad_input_ends_here() -> Iterator[None]:
         yield
     except (ValueError, HydraException, OmegaConfBaseException) as error:
         fail(one_line(error, "config"))
+
+
+@contextmanager
+def disk_errors_end_here() -> Iterator[None]:
+    """End the command with one line when a file cannot be read or written.
+
+    To be used inside a task as well: Hydra announces what comes out of one in a line of its own.
+    """
+    try:
+        yield
+    except Damaged as error:
+        fail(f"{error}; python -m experiments.check repair=true with its study sets it aside")
+    except CannotWrite as error:
+        fail(f"{error}")
 
 
 def fail(line: str, code: int = 2) -> NoReturn:

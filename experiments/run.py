@@ -19,7 +19,7 @@ import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
 from experiments import estimate, tuning
-from experiments.app import TYPED, bad_input_ends_here, command, fail
+from experiments.app import TYPED, bad_input_ends_here, command, disk_errors_end_here, fail
 from experiments.failures import Failure, failure_of_shard, summary, write_failures
 from experiments.lanes import Product, checked_study, product_of
 from experiments.pool import die_when
@@ -127,7 +127,8 @@ def run(config: DictConfig) -> Outcome | None:
     """Run one setting, or, as a job of a grid, one batch."""
     if config.batch is not None:
         return run_batch(Batch.from_text(config.batch))
-    run_grid([request_from(config, {})], Launch(lambda batches: [run_batch(batch) for batch in batches]))
+    with disk_errors_end_here():
+        run_grid([request_from(config, {})], Launch(lambda batches: [run_batch(batch) for batch in batches]))
     return None
 
 
@@ -149,7 +150,7 @@ def request_from(config: DictConfig, axes: Mapping[str, str]) -> Request:
 def run_grid(requests: Sequence[Request], launch: Launch) -> None:
     """Run a grid and say how it went; what turns out to be damaged in the store is run again."""
     config = requests[0].config
-    store = Store(study_folder(config))
+    store = Store(study_folder(config), read_only=config.dry_run)
     if config.dry_run:
         foretell(requests, launch, store)
         return
