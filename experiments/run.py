@@ -178,7 +178,8 @@ def attempt(requests: Sequence[Request], launch: Launch, store: Store) -> None:
     try:
         requests, first = searched(requests, launch, grid, store)
         tuned = [] if first.failures or first.stopped else [r.tuned_runs(store) for r in requests]
-        then = launched([part for parts in tuned for part in parts], launch, grid)
+        # the first of each are among the second: two jobs would run them twice
+        then = launched([part for parts in tuned for part in parts[1:]], launch, grid)
     finally:
         marker(grid).unlink(missing_ok=True)
     reported = [parts[0][1] for parts in tuned if parts] or [request.product for request in requests]
