@@ -48,13 +48,10 @@ def command(config_name: str, task: Task) -> Callable[[], None]:
         with bad_input_ends_here(config_name):
             sys.argv[1:] = ready(sys.argv[1:], config_name)
         try:
-            app()
+            with disk_errors_end_here():
+                app()
         except (HydraException, OmegaConfBaseException) as error:
             fail(one_line(error, config_name))
-        except Damaged as error:
-            fail(f"{error}; python -m experiments.check repair=true with its study sets it aside")
-        except CannotWrite as error:
-            fail(f"{error}")
         except KeyboardInterrupt:
             fail("interrupted; what is stored stays, and the same command runs what is missing", 130)
         except Exception as error:
@@ -79,6 +76,20 @@ def bad_input_ends_here(config_name: str = "config") -> Iterator[None]:
         yield
     except (ValueError, HydraException, OmegaConfBaseException) as error:
         fail(one_line(error, config_name))
+
+
+@contextmanager
+def disk_errors_end_here() -> Iterator[None]:
+    """End the command with one line when a file cannot be read or written.
+
+    To be used inside a task as well: Hydra announces what comes out of one in a line of its own.
+    """
+    try:
+        yield
+    except Damaged as error:
+        fail(f"{error}; python -m experiments.check repair=true with its study sets it aside")
+    except CannotWrite as error:
+        fail(f"{error}")
 
 
 def fail(line: str, code: int = 2) -> NoReturn:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from experiments.app import bad_input_ends_here, command, fail
+from experiments.app import bad_input_ends_here, command, disk_errors_end_here, fail
 from experiments.audit import OLD, Audit, audit
 from experiments.lanes import checked_study
 from experiments.store import Store
@@ -16,6 +16,7 @@ from experiments.store import Store
 MOST_LINES = 20  # of what is wrong; a broken disk may have broken every file
 
 
+@disk_errors_end_here()
 def check(config: DictConfig) -> None:
     """Say what there is of a study and what is wrong with it; an error if anything is."""
     with bad_input_ends_here():

@@ -130,7 +130,7 @@ class Launch:
 
 def run_grid(requests: Sequence[Request], launch: Launch) -> None:
     """Run a grid and say how it went; what turns out to be damaged in the store is run again."""
-    store = Store(requests[0].folder)
+    store = Store(requests[0].folder, read_only=requests[0].settings["dry_run"])
     if requests[0].settings["dry_run"]:
         foretell(requests, store, launch)
         return
@@ -157,7 +157,8 @@ def attempt(requests: Sequence[Request], store: Store, launch: Launch) -> None:
     try:
         requests, first = searched(requests, store, launch, grid)
         tuned = [] if first.failures or first.stopped else [r.tuned_runs(store) for r in requests]
-        then = launched([part for parts in tuned for part in parts], launch, grid)
+        # the first of each are among the second: two jobs would run them twice
+        then = launched([part for parts in tuned for part in parts[1:]], launch, grid)
     finally:
         marker(grid).unlink(missing_ok=True)
     reported = [parts[0][1] for parts in tuned if parts] or [request.product for request in requests]

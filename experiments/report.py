@@ -12,7 +12,7 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from experiments import tables, tuning
-from experiments.app import bad_input_ends_here, command, fail
+from experiments.app import bad_input_ends_here, command, disk_errors_end_here, fail
 from experiments.comparison import best_of_k_parts, by_target, comparison_parts
 from experiments.drawings import DRAWINGS, Study
 from experiments.lanes import checked_study
@@ -25,6 +25,7 @@ NAMES = tuple(OPTIMIZERS)
 MOST_PANELS = 12
 
 
+@disk_errors_end_here()
 def report(config: DictConfig) -> Path:
     """Write the report of a study into its folder ``report``."""
     with bad_input_ends_here():

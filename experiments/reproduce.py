@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table as TerminalTable
 
-from experiments.app import CONF, command, fail
+from experiments.app import CONF, command, disk_errors_end_here, fail
 from experiments.claims import (
     CLAIMS,
     Claim,
@@ -56,6 +56,7 @@ class Grid:
         return Evidence(store.runs(self.ids), store.history(self.ids))
 
 
+@disk_errors_end_here()
 def reproduce(config: DictConfig) -> Path:
     """Write results/article: report.md, claims.csv, tables and figures."""
     chosen = [CLAIMS[name] for name in checked_claims(config.claims)]

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from experiments import tuning
-from experiments.app import bad_input_ends_here, command
+from experiments.app import bad_input_ends_here, command, disk_errors_end_here
 from experiments.batch import expanded, run_batch
 from experiments.configuration import check_settings
 from experiments.grid import Launch, Request, run_grid
@@ -24,7 +24,8 @@ def run(config: DictConfig) -> Outcome | None:
     if config.batch is not None:
         return run_batch(Batch.from_text(config.batch))
     here = Launch(lambda batches: [run_batch(batch) for batch in batches])
-    run_grid([request_from(config, {})], here)
+    with disk_errors_end_here():
+        run_grid([request_from(config, {})], here)
     return None
 
 

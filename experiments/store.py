@@ -61,10 +61,15 @@ class Store:
     Any number of processes may write at once: a file is written under a temporary name,
     synced and renamed, never changed. The history of a block goes first; its runs file
     is the commit, and history without one does not exist.
+
+    Args:
+        folder: the study's.
+        read_only: whether to leave damaged files where they are.
     """
 
-    def __init__(self, folder: Path | str) -> None:
+    def __init__(self, folder: Path | str, *, read_only: bool = False) -> None:
         self.folder = Path(folder)
+        self.read_only = read_only
         self.known: dict[tuple[str, str], Known] = {}
         self.rows: dict[str, int] = {}
 
@@ -130,14 +135,17 @@ class Store:
         return stored
 
     def ids_in(self, file: Path) -> NDArray[np.bytes_]:
-        """Return the ids in a runs file; none, and the file is set aside, if it cannot be read."""
+        """Return the ids in a runs file; none, and the file is set aside, if it is damaged."""
         try:
             with readable(file):
                 check_pages(file)  # of all columns
             return np.array(read_table(file, columns=["run"])["run"].to_pylist(), ID)
         except Damaged as error:
-            log.warning(f"{error}: set aside, its runs are run again")
-            self.set_aside(file.name)
+            if self.read_only:
+                log.warning(f"{error}: its runs are to be run again")
+            else:
+                log.warning(f"{error}: set aside, its runs are run again")
+                self.set_aside(file.name)
             return np.zeros(0, ID)
 
     def set_aside(self, name: str, kinds: Sequence[str] = ("runs", "history")) -> None:

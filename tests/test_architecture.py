@@ -49,7 +49,7 @@ STAGES = [
 BESIDE = (
     "app",
     "arguments",
-    "settings",
+    "configuration",
     "progress",
     "pool",
     "batch",
