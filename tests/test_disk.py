@@ -136,19 +136,23 @@ def test_a_folder_in_which_nobody_may_write_ends_with_one_line(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("place", "folder"),
-    [("results", "results/default"), (STUDY, STUDY), (STUDY / "runs", STUDY / "runs")],
+    ("place", "line"),
+    [
+        ("results", "results must be a folder, got 'results': that is a file"),
+        (STUDY, "study must be a folder, got 'default': that is a file"),
+        (STUDY / "runs", f"{STUDY / 'runs'} cannot be written: "),
+    ],
     ids=str,
 )
 def test_a_file_in_the_place_of_a_folder_ends_with_one_line(
-    tmp_path: Path, reference: Path, place: Path | str, folder: Path | str
+    tmp_path: Path, reference: Path, place: Path | str, line: str
 ) -> None:
     (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / place).write_text("not a folder")
     ended = run(tmp_path)
     assert ended.code == 2
     last = ended.err.splitlines()[-1].replace(f"{tmp_path}/", "")
-    assert last.startswith(f"error: {folder} cannot be written: ")
+    assert last.startswith(f"error: {line}")
     assert "Traceback" not in ended.err
     (tmp_path / place).unlink()
     completes(tmp_path, reference)
