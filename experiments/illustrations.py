@@ -4,11 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import pandas as pd
+
 from experiments import figures, tables
-from experiments.claims import Evidence, deep, faster, imbalance, lr_choice, memory, per_parameter, scale_free
+from experiments.claims import (
+    Evidence,
+    deep,
+    eps_stability,
+    faster,
+    imbalance,
+    lr_choice,
+    memory,
+    per_parameter,
+    scale_free,
+)
 from experiments.comparison import comparison_parts
 from experiments.drawings import NAMES, Study, fit_of, path_figure, rate_figure
+from experiments.measures import claim_space
 from experiments.page import Part, Picture, Table
+
+
+def map_picture(
+    name: str, caption: str, table: pd.DataFrame, x: str, y: str, label: str, failed: str = "neither arrived"
+) -> Picture:
+    """Return the map of a claim, with its cells as a table and the share of all in which the claim holds."""
+    said = f"{caption}. In all it {claim_space(table)}"
+    return Picture(name, said, figures.claim_map(table, x, y, label, failed=failed), table)
 
 
 def fit_figures(evidence: Evidence) -> Iterator[Part]:
@@ -28,6 +49,7 @@ def fit_figures(evidence: Evidence) -> Iterator[Part]:
 
 
 def lr_choice_figures(evidence: Evidence) -> Iterator[Part]:
+    """Yield the results over the learning rate, and the map."""
     table = tables.lr_sensitivity(evidence.runs, factor=lr_choice.FACTOR)
     yield Picture(
         "lr_choice",
@@ -35,9 +57,19 @@ def lr_choice_figures(evidence: Evidence) -> Iterator[Part]:
         "the share of runs that diverged",
         figures.lr_sensitivity(table, optimizers=NAMES),
     )
+    yield map_picture(
+        "lr_choice_map",
+        "Where the claim holds: how many times wider the range of good learning rates of the other optimizer "
+        "is than that of SGD, by the steps and by which share of the start counts as solved",
+        lr_choice.map_table(evidence),
+        "steps",
+        "solved at",
+        "width, other / SGD",
+    )
 
 
 def faster_figures(evidence: Evidence) -> Iterator[Part]:
+    """Yield the learning curves tuned and at defaults, and what more trials change."""
     reported = evidence.runs[evidence.runs["seed"] < faster.TUNING_SEEDS_FROM]
     settings = (
         ("tuned", faster.tuned_settings(evidence.runs, faster.TARGET)),
@@ -49,17 +81,54 @@ def faster_figures(evidence: Evidence) -> Iterator[Part]:
             f"Learning curves with {label} learning rates on the reported seeds, median and quartiles",
             figures.learning_curves(evidence.history, tables.runs_at(reported, chosen), optimizers=NAMES),
         )
+    budgets = faster.budget_table(evidence.runs)
+    at_target = budgets[budgets["target"] == faster.short(faster.TARGET)]
+    yield Picture(
+        "faster_by_budget",
+        "Steps to a hundredth of the start per step of RMSprop, with the learning rate the best of so many "
+        "random trials; expected over all draws of trials, band: interval over the reported seeds",
+        figures.dependence(
+            at_target.rename(columns={"against": "optimizer"}),
+            "trials",
+            "ratio",
+            xlabel="trials of each",
+            ylabel="steps / steps of RMSprop",
+            panel="problem",
+            optimizers=NAMES,
+            level=1.0,
+        ),
+    )
+    yield map_picture(
+        "faster_budget_map",
+        "Where the claim holds: steps of SGD over those of RMSprop, by the trials that each has for its "
+        "learning rate and by target",
+        faster.budget_map_table(evidence.runs),
+        "trials",
+        "target",
+        "steps, SGD / RMSprop",
+    )
 
 
 def eps_figures(evidence: Evidence) -> Iterator[Part]:
+    """Yield the results over learning rate and epsilon, and the map."""
     yield Picture(
         "eps_stability",
         "Median suboptimality after 200 steps over learning rate and epsilon",
         figures.heat_map(evidence.runs, "optimizer.lr", "optimizer.eps"),
     )
+    yield map_picture(
+        "eps_stability_map",
+        "Where the claim holds: twice the suboptimality without epsilon over that with it, geometric mean "
+        "over seeds; above 1 this epsilon loses no run and makes the result less than twice as bad",
+        eps_stability.map_table(evidence),
+        "optimizer.lr",
+        "optimizer.eps",
+        "twice that without / with",
+    )
 
 
 def per_parameter_figures(evidence: Evidence) -> Iterator[Part]:
+    """Yield the rates on the longest bowl, aligned and rotated, and the map."""
     runs = evidence.runs
     shown = runs[(runs["optimizer"] == "rmsprop") & (runs["optimizer.lr"] == per_parameter.RATE_LR)]
     yield Picture(
@@ -72,9 +141,19 @@ def per_parameter_figures(evidence: Evidence) -> Iterator[Part]:
             names=[str(i) for i in range(10)],
         ),
     )
+    yield map_picture(
+        "per_parameter_map",
+        "Where the claim holds: how many times larger the effective rate of RMSprop is where the curvature "
+        "is a decade smaller, by condition number and by how many steps are looked at",
+        per_parameter.map_table(evidence),
+        "problem.condition",
+        "steps",
+        "rate, flat / steep",
+    )
 
 
 def imbalance_figures(evidence: Evidence) -> Iterator[Part]:
+    """Yield the imbalance over the condition number, and the map."""
     ratios = imbalance.ratio_table(imbalance.ratios_of(evidence))
     bowl = ratios["problem.rotated"].map({False: "axis-aligned", True: "rotated"})
     yield Picture(
@@ -90,14 +169,35 @@ def imbalance_figures(evidence: Evidence) -> Iterator[Part]:
             optimizers=NAMES,
         ),
     )
+    yield map_picture(
+        "imbalance_map",
+        "Where the claim holds: how many times more the imbalance of SGD grew from condition 1 on than that "
+        "of RMSprop, by condition number and by how many steps are averaged",
+        imbalance.map_table(evidence),
+        "problem.condition",
+        "steps",
+        "growth of the imbalance, SGD / RMSprop",
+        failed="a run diverged",
+    )
 
 
 def memory_figures(evidence: Evidence) -> Iterator[Part]:
+    """Yield the results over learning rate and beta, and where the best beta is a usual one."""
     moving = evidence.runs[evidence.runs["optimizer.lr"] != memory.STILL]
     yield Picture(
         "memory",
         "Median suboptimality after 1000 steps over learning rate and beta",
         figures.heat_map(moving, "optimizer.lr", "optimizer.beta"),
+    )
+    yield map_picture(
+        "memory_map",
+        "Where the best beta lies in the usual range: the best median suboptimality at a beta outside 0.9 to "
+        "0.999 over the best one inside, by learning rate and steps",
+        memory.map_table(evidence),
+        "optimizer.lr",
+        "steps",
+        "suboptimality, outside / inside",
+        failed="all diverged",
     )
 
 
@@ -144,13 +244,14 @@ FIGURES: dict[str, Callable[[Evidence], Iterator[Part]]] = {
 
 def instances_parts(evidence: Evidence) -> Iterator[Part]:
     yield from comparison_parts(evidence.runs, "suboptimality", 2.0)
-    yield Picture(
+    yield map_picture(
         "faster_map",
         "Where the claim `faster` holds: median steps of SGD over those of RMSprop on the bowls, by "
         "condition number and target, each tuned for that target on seeds 6 and 7 and shown on seeds 0 to 5",
-        figures.claim_map(
-            faster.map_table(evidence.runs), "problem.condition", "target", "steps, SGD / RMSprop"
-        ),
+        faster.map_table(evidence.runs),
+        "problem.condition",
+        "target",
+        "steps, SGD / RMSprop",
     )
 
 

@@ -174,7 +174,7 @@ def opening_parts(verdicts: pd.DataFrame) -> Iterator[Part]:
 def claim_parts(claim: Claim, finding: Finding, evidence: Evidence) -> Iterator[Part]:
     """Yield the section of one claim."""
     yield Text(f"## {claim.id}: {claim.statement}")
-    yield Text(f"**Verdict: {finding.verdict}.** {finding.evidence}")
+    yield Text(f"**Verdict: {finding.verdict}.** {finding.said}")
     yield Text(f"Effect: {finding.effect} {finding.unit}.")
     yield Text(f"The rule: {claim.predicate}")
     if claim.revised:
@@ -182,6 +182,9 @@ def claim_parts(claim: Claim, finding: Finding, evidence: Evidence) -> Iterator[
     yield from FIGURES[claim.id](evidence) if claim.id in FIGURES else ()
     for title, frame in finding.tables.items():
         yield Table(f"{claim.id}_{file_name(title)}", title, frame)
+    if finding.sensitivity is not None:
+        title = f"The verdict, which is {finding.verdict}, when one choice is made otherwise"
+        yield Table(f"{claim.id}_sensitivity", title, finding.sensitivity.table)
     yield rerun(claim.experiment, evidence)
 
 
@@ -205,7 +208,7 @@ def verdict_table(findings: Sequence[tuple[Claim, Finding, str]]) -> pd.DataFram
             "low": finding.effect.low,
             "high": finding.effect.high,
             "unit": finding.unit,
-            "evidence": finding.evidence,
+            "evidence": finding.said,
             "study": study,
         }
         for claim, finding, study in findings

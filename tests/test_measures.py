@@ -477,6 +477,7 @@ class TestClaimSpace:
         table = pd.DataFrame({"ratio": [2.0, 2.0, 0.5, 0.5], "low": [1.5, 0.9, 0.1, 0.1]})
         space = measures.claim_space(table.assign(high=[3.0, 3.0, 0.9, 1.1]))
         assert (space.holds, space.surely_holds, space.fails, space.surely_fails) == (2, 1, 2, 1)
+        assert str(space) == "holds in 25% of 4 cells, 2 undecided"
 
     def test_no_cells_no_share(self):
         assert np.isnan(measures.claim_space(pd.DataFrame({"ratio": []})).share)

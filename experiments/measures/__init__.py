@@ -10,7 +10,7 @@ from experiments.measures.best_of_k import best_of_k_curves, best_of_k_quantile,
 from experiments.measures.claim_space import ClaimSpace, claim_space
 from experiments.measures.costs import instance_costs, target_costs
 from experiments.measures.hits import hit_times
-from experiments.measures.lr_robustness import lr_robustness
+from experiments.measures.lr_robustness import lr_robustness, unbroken_widths
 from experiments.measures.probability_best import probability_best, probability_best_curves
 from experiments.measures.profiles import algoperf_score, data_profile, performance_profile, speed_up
 from experiments.measures.running_time import expected_running_time
@@ -36,4 +36,5 @@ __all__ = [
     "simulated_runtimes",
     "speed_up",
     "target_costs",
+    "unbroken_widths",
 ]

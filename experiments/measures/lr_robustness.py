@@ -68,10 +68,16 @@ def widths(lrs: Array, scores: Array, factor: float, kind: Measure) -> Array:
     """
     medians = np.median(scores, axis=2)
     cost = np.asarray(kind.cost(pd.DataFrame(medians)))  # type: ignore[arg-type]
-    best = cost.argmin(axis=0)
-    columns = np.arange(cost.shape[1])
-    lowest = cost[best, columns]
-    limit = lowest / factor if kind.higher_is_better else lowest * factor
+    lowest = cost.min(axis=0)
+    return unbroken_widths(lrs, cost, lowest / factor if kind.higher_is_better else lowest * factor)
+
+
+def unbroken_widths(lrs: Array, cost: Array, limit: Array) -> Array:
+    """Return the decades of learning rates about the best whose cost is within the limit.
+
+    ``cost`` is (learning rates, draws), ``limit`` (draws,). The best is the first of equals.
+    """
+    best, columns = cost.argmin(axis=0), np.arange(cost.shape[1])
     good = np.isfinite(cost) & (cost <= limit)
     block = np.cumsum(~good, axis=0)
     good &= block == block[best, columns]

@@ -8,7 +8,13 @@ there is: infinite loss, infinitely many steps, an accuracy of 0. Quartiles inte
 linearly; between a number and infinity they are infinite.
 """
 
-from experiments.tables.best_settings import best_pairs, best_settings, by_setting, runs_at
+from experiments.tables.best_settings import (
+    best_pairs,
+    best_settings,
+    by_setting,
+    ranked_settings,
+    runs_at,
+)
 from experiments.tables.comparisons import divergence, ranks, steps_to_targets
 from experiments.tables.lr_sensitivity import lr_sensitivity, lr_width
 from experiments.tables.measures import MEASURES, Measure, is_target, measure_of, target_columns
@@ -34,6 +40,7 @@ __all__ = [
     "lr_width",
     "measure_of",
     "problem_labels",
+    "ranked_settings",
     "ranks",
     "runs_at",
     "settings",

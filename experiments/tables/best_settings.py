@@ -17,14 +17,11 @@ def by_setting(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.DataFra
     return summary(runs, [*PAIR, *hyperparameters(runs)])
 
 
-def best_settings(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.DataFrame:
-    """Return the setting with the best median for each problem and optimizer.
+def ranked_settings(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.DataFrame:
+    """Return ``by_setting`` with the best setting of each problem and optimizer first.
 
     Medians up to the measure's floor are equal. Among equals the one that reaches the
     deepest target in fewer steps (median) is better, then the smaller learning rate.
-
-    Columns: problem, optimizer, the learning rate and the hyperparameters that vary,
-    runs, median, q25, q75, diverged, then settings_compared and runs_compared.
     """
     runs = scored(runs, measure)
     table = by_setting(runs, measure)
@@ -32,8 +29,19 @@ def best_settings(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.Data
     if targets := target_columns(runs):
         order["steps_taken"] = by_setting(runs, targets[-1])["median"]
     ranked = table.assign(**order).sort_values([*PAIR, *order, *hyperparameters(runs)])
+    return ranked.drop(columns=list(order))
+
+
+def best_settings(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.DataFrame:
+    """Return the setting with the best median for each problem and optimizer: ``ranked_settings``.
+
+    Columns: problem, optimizer, the learning rate and the hyperparameters that vary,
+    runs, median, q25, q75, diverged, then settings_compared and runs_compared.
+    """
+    runs = scored(runs, measure)
+    ranked = ranked_settings(runs, measure)
     best = ranked.drop_duplicates(PAIR)[[*PAIR, *swept(runs), "runs", *QUARTILES, "diverged"]]
-    compared = table.groupby(PAIR, observed=True)["runs"].agg(settings_compared="size", runs_compared="sum")
+    compared = ranked.groupby(PAIR, observed=True)["runs"].agg(settings_compared="size", runs_compared="sum")
     return best.merge(compared.reset_index(), on=PAIR, how="left")
 
 
