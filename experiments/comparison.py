@@ -21,10 +21,13 @@ REFERENCE = "rmsprop"
 SPECIAL_CASES = {"adam": "rmsprop"}
 """An optimizer and another that it contains, or nearly: it should not lose to it when tuned well."""
 
+WITHOUT = ("optimizer.momentum",)
+"""Hyperparameters whose 0 makes an optimizer the special case without them."""
+
 
 def comparison_parts(runs: pd.DataFrame, measure: str, factor: float) -> Iterator[Part]:
     """Yield the alarms, and the comparison over problems at settings chosen on other seeds."""
-    choosing, reported = split_seeds(runs)
+    choosing, reported = split_seeds(tables.labelled(runs))
     best = tables.best_settings(choosing, measure)
     chosen = tables.runs_at(reported, best)
     same = choosing is reported
@@ -33,10 +36,10 @@ def comparison_parts(runs: pd.DataFrame, measure: str, factor: float) -> Iterato
         "There are too few seeds to choose settings on some and compare on others: all that follows was "
         "chosen by the same runs that it shows, and flatters whoever had more settings to choose from."
         if same
-        else f"Settings were chosen by the lowest median {measure} on seeds {span(choosing)}, and are "
+        else f"Settings were chosen by the best median {measure} on seeds {span(choosing)}, and are "
         f"compared on seeds {span(reported)}."
     )
-    warnings = alarms(runs, best, factor)
+    warnings = alarms(choosing, reported, best, measure, factor)
     yield Text("Alarms:" if warnings else "No alarms.")
     if warnings:
         yield bullet_list(warnings)
@@ -67,13 +70,19 @@ def span(runs: pd.DataFrame) -> str:
     return f"{runs['seed'].min():,} to {runs['seed'].max():,}"
 
 
-def alarms(runs: pd.DataFrame, best: pd.DataFrame, factor: float) -> list[str]:
+def alarms(
+    choosing: pd.DataFrame, reported: pd.DataFrame, best: pd.DataFrame, measure: str, factor: float
+) -> list[str]:
     """Return a line for each sign that a comparison is unfair.
 
     The best learning rate lies at an end of its grid (Wilson et al., 2017); an optimizer
-    loses to one that it contains (Choi et al., 2019).
+    loses to one that it contains, or to itself without momentum (Choi et al., 2019).
     """
-    return [*edge_alarms(runs, best), *special_case_alarms(best, factor)]
+    return [
+        *edge_alarms(choosing, best),
+        *special_case_alarms(best, measure, factor),
+        *without_alarms(choosing, reported, measure, factor),
+    ]
 
 
 def edge_alarms(runs: pd.DataFrame, best: pd.DataFrame) -> list[str]:
@@ -90,19 +99,66 @@ def edge_alarms(runs: pd.DataFrame, best: pd.DataFrame) -> list[str]:
     return lines
 
 
-def special_case_alarms(best: pd.DataFrame, factor: float) -> list[str]:
+def special_case_alarms(best: pd.DataFrame, measure: str, factor: float) -> list[str]:
     """Return a line for each optimizer that does worse, by the factor, than one that it nearly contains."""
     lines = []
     medians = best.astype({"problem": str}).pivot(index="problem", columns="optimizer", values="median")
     for larger, smaller in SPECIAL_CASES.items():
         if {larger, smaller} <= set(medians):
-            loses = medians.index[medians[larger] > factor * medians[smaller]]
+            loses = worse(medians[larger], medians[smaller], measure, factor)
             if len(loses):
                 lines.append(
                     f"{larger} loses to {smaller}, which it nearly contains, on {len(loses)} of "
                     f"{len(medians)} problems ({named(loses)}); its other hyperparameters want tuning"
                 )
     return lines
+
+
+def worse(these: pd.Series, those: pd.Series, measure: str, factor: float) -> list[str]:
+    """Return the problems, the index, on which these medians are worse than those by more than the factor."""
+    kind = tables.measure_of(measure, [measure])
+    if kind.higher_is_better:
+        return [str(name) for name in these.index[these * factor < those]]
+    return [str(name) for name in these.index[kind.cost(these) > factor * kind.cost(those)]]
+
+
+def without_alarms(choosing: pd.DataFrame, reported: pd.DataFrame, measure: str, factor: float) -> list[str]:
+    """Return a line for each optimizer whose best setting with momentum loses to its best without.
+
+    Both are chosen among the runs that choose settings, or, where those have none without
+    momentum, as when a search drew it, both among the reported runs.
+    """
+    lines = []
+    for key in WITHOUT:
+        if key not in choosing:
+            continue
+        for optimizer in sorted(choosing["optimizer"].astype(str).unique()):
+            pairs = (with_and_without(runs, optimizer, key, measure) for runs in (choosing, reported))
+            medians = next((pair for pair in pairs if len(pair)), pd.DataFrame())
+            loses = worse(medians["with"], medians["without"], measure, factor) if len(medians) else []
+            if loses:
+                word = key.removeprefix("optimizer.")
+                lines.append(
+                    f"{optimizer} with {word} loses to its own special case, {optimizer} without, on "
+                    f"{len(loses)} of {len(medians)} problems ({named(loses)}); search its {word} and "
+                    "learning rate together, and longer"
+                )
+    return lines
+
+
+def with_and_without(runs: pd.DataFrame, optimizer: str, key: str, measure: str) -> pd.DataFrame:
+    """Return the best medians of an optimizer with that hyperparameter above 0, and at 0: a row a problem.
+
+    Only of the problems that it ran on both with and without.
+    """
+    own = runs[runs["optimizer"] == optimizer]
+    found = {}
+    for name, part in (("with", own[own[key] > 0]), ("without", own[own[key] == 0])):
+        if part.empty:
+            return pd.DataFrame()
+        best = tables.best_settings(part, measure).astype({"problem": str})
+        found[name] = best.set_index("problem")["median"]
+    return pd.DataFrame(found).dropna()
 
 
 def named(problems: Iterable[str], most: int = 3) -> str:

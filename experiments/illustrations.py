@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pandas as pd
 
 from experiments import figures, tables
+from experiments.budgets import reported_at, steps_by_budget
 from experiments.claims import (
     Evidence,
     deep,
@@ -20,7 +21,7 @@ from experiments.claims import (
 )
 from experiments.comparison import comparison_parts
 from experiments.drawings import NAMES, Study, fit_of, path_figure, rate_figure
-from experiments.measures import claim_space
+from experiments.measures import claim_space, log_area_table, lr_robustness
 from experiments.page import Part, Picture, Table
 
 
@@ -65,6 +66,22 @@ def lr_choice_figures(evidence: Evidence) -> Iterator[Part]:
         "steps",
         "solved at",
         "width, other / SGD",
+    )
+    choosing, reported = (
+        evidence.runs[evidence.runs["seed"] >= faster.TUNING_SEEDS_FROM],
+        evidence.runs[evidence.runs["seed"] < faster.TUNING_SEEDS_FROM],
+    )
+    yield Table(
+        "lr_choice_lr_robustness",
+        f"Decades of learning rates within a factor of {lr_choice.FACTOR:g} of the best suboptimality, "
+        "however small that is, and the share of runs that diverged, with intervals over seeds",
+        lr_robustness(evidence.runs, factor=lr_choice.FACTOR),
+    )
+    yield Table(
+        "lr_choice_log_area",
+        "Mean over the steps of the logarithm (base 10) of the suboptimality, the area under the logarithmic "
+        "loss curve per step, at the best learning rate of seeds 20 to 29, on seeds 0 to 19",
+        log_area_table(evidence.history, tables.runs_at(reported, tables.best_settings(choosing))),
     )
 
 
@@ -203,7 +220,7 @@ def memory_figures(evidence: Evidence) -> Iterator[Part]:
 
 def deep_figures(evidence: Evidence) -> Iterator[Part]:
     chosen = deep.settings(evidence)[deep.LARGEST]
-    best = deep.reported_at(evidence, chosen)
+    best = reported_at(evidence.runs, chosen)
     for measure in ("loss", "accuracy"):
         yield Picture(
             f"deep_{measure}",
@@ -265,7 +282,35 @@ def paths_parts(evidence: Evidence) -> Iterator[Part]:
     yield Table("paths_best_settings", "Best settings", tables.best_settings(runs))
 
 
+def search_figures(evidence: Evidence) -> Iterator[Part]:
+    """Yield the steps to a hundredth by budget, with all hyperparameters searched, and what was chosen."""
+    assert evidence.selections is not None
+    table = steps_by_budget(evidence.runs, evidence.selections, faster.TARGET)
+    tuned = table[table["trials"] > 0].rename(columns={"against": "optimizer"})
+    yield Picture(
+        "search_by_budget",
+        "Steps to a hundredth of the start per step of RMSprop at the settings that so many trials of one "
+        "random search chose, on the reported seeds; band: interval over seeds. Above 1 RMSprop is faster",
+        figures.dependence(
+            tuned,
+            "trials",
+            "ratio",
+            xlabel="trials of each",
+            ylabel="steps / steps of RMSprop",
+            panel="problem",
+            optimizers=NAMES,
+            level=1.0,
+        ),
+    )
+    yield Table(
+        "search_by_budget",
+        "Steps of the others to a hundredth of the start, per step of RMSprop (0 trials: the defaults)",
+        table,
+    )
+
+
 FURTHER_PARTS: dict[str, Callable[[Evidence], Iterator[Part]]] = {
     "instances": instances_parts,
+    "search": search_figures,
     "paths": paths_parts,
 }

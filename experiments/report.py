@@ -12,9 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table as TerminalTable
 
-from experiments import tables, tuning
+from experiments import measures, tables, tuning
 from experiments.app import CONF, bad_input_ends_here, command, fail
-from experiments.comparison import best_of_k_parts, by_target, comparison_parts
+from experiments.comparison import best_of_k_parts, by_target, comparison_parts, span, split_seeds
 from experiments.drawings import DRAWINGS, Study
 from experiments.lanes import checked_study
 from experiments.page import Part, Picture, Table, Text, bullet_list, cell, write_page
@@ -66,42 +66,50 @@ def distinct(runs: pd.DataFrame) -> pd.DataFrame:
 
 def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, factor: float) -> Iterator[Part]:
     """Yield the parts of a study's report."""
+    runs = tables.labelled(runs)  # once for all, so that a problem has one name in every part
+    choosing, reported = split_seeds(runs)
+    chosen = tables.settings_shown(choosing, reported, measure)
+    best = tables.runs_at(reported, chosen)
+    history = store.history(best["run"].astype(str))
     yield Text(f"# {study}")
     yield Text(overview(store, runs))
-    yield from table_parts(runs, measure, factor)
+    yield from table_parts(runs, chosen, history, measure, factor)
     yield Text("## Figures")
     shown = first_problems(runs)
     if len(shown) < len(runs):
         yield Text(f"Of the problems, the first {MOST_PANELS} are drawn.")
-    best = tables.runs_at(shown, tables.best_settings(shown, measure))
-    drawn_from = Study(shown, best, store.history(best["run"].astype(str)), measure, factor)
+    drawn_from = Study(shown, first_problems(best), history, measure, factor)
     drawn = [draw(drawn_from) for draw in DRAWINGS]
     yield from (picture for picture in drawn if isinstance(picture, Picture))
     yield from comparison_parts(runs, measure, factor)
     yield from best_of_k_parts(runs, measure)
-    yield from search_parts(store)
+    yield from search_parts(store.selections())
     missing = [line for line in drawn if isinstance(line, str)]
     if missing:
         yield Text("Not drawn, for want of data:")
         yield bullet_list(missing)
 
 
-def search_parts(store: Store) -> Iterator[Part]:
+def search_parts(chosen: pd.DataFrame, name: str = "selections") -> Iterator[Part]:
     """Yield what each search of a tuned study chose, and an alarm where that is at an edge of its space."""
-    chosen = store.selections()
     if chosen.empty:
         return
     flags = tuning.best_flags(chosen).columns
     winners = chosen[chosen[list(flags)].eq(True).any(axis=1)]
     searched = [key for key in winners if str(key).startswith("optimizer.") and winners[key].nunique() > 1]
     columns = ["problem", "optimizer", *searched, "trial", "median", *flags]
-    yield Table("selections", "The trials that the budgets chose, on the tuning seeds", winners[columns])
+    yield Table(name, "The trials that the budgets chose, on the tuning seeds", winners[columns])
+    yield search_alarms(chosen)
+
+
+def search_alarms(chosen: pd.DataFrame) -> Text:
+    """Return a line for each chosen value at the edge of its search space."""
     lines = [
         f"{optimizer} on {problem}: {line}; widen the search space"
         for (optimizer, problem), part in chosen.groupby(["optimizer", "problem"])
         for line in tuning.alarms(part.dropna(axis=1, how="all"), search_space(str(optimizer)))
     ]
-    yield bullet_list(lines) if lines else Text("No chosen value is at the edge of its search space.")
+    return bullet_list(lines) if lines else Text("No chosen value is at the edge of its search space.")
 
 
 def search_space(optimizer: str) -> dict[str, Any]:
@@ -130,28 +138,50 @@ def overview(store: Store, runs: pd.DataFrame) -> str:
     )
 
 
-def table_parts(runs: pd.DataFrame, measure: str, factor: float) -> Iterator[Part]:
-    """Yield the tables."""
+def table_parts(
+    runs: pd.DataFrame, chosen: pd.DataFrame, history: pd.DataFrame, measure: str, factor: float
+) -> Iterator[Part]:
+    """Yield the tables; ``chosen`` are the settings to show, ``history`` that of their runs."""
+    choosing, reported = split_seeds(runs)
     yield Text("## Tables")
-    yield Text(
-        "Best settings are chosen here, and in the figures, by the same runs that are shown; the comparison "
-        "further down chooses on other seeds than it reports."
-    )
+    yield Text(how_chosen(choosing, reported, measure))
     yield Table("settings", "What varies", tables.settings(runs))
-    yield Table("best_settings", f"Best setting by median {measure}", tables.best_settings(runs, measure))
+    yield Table("best_settings", f"Best setting by median {measure}", chosen)
     yield Table(
         "steps_to_targets",
         "Median steps until the suboptimality is that fraction of its start, at the best settings",
-        by_target(tables.steps_to_targets(runs, measure), "median"),
+        by_target(tables.steps_to_targets(reported, measure, chosen), "median"),
     )
     yield Table(
-        "lr_width",
-        f"Learning rates whose median {measure} is within a factor of {factor:g} of the best",
-        tables.lr_width(runs, measure, factor),
+        "log_area",
+        "Mean over the steps of the logarithm (base 10) of the suboptimality, at the best settings: the area "
+        "under the logarithmic loss curve per step; lower is sooner and deeper",
+        measures.log_area_table(history, tables.runs_at(reported, chosen)),
+    )
+    yield Table(
+        "lr_robustness",
+        f"Decades of learning rates whose median {measure} is within a factor of {factor:g} of the best, and "
+        "the share of runs that diverged, with 95 % intervals over seeds",
+        measures.lr_robustness(runs, measure, factor),
     )
     yield Table("divergence", "Share of all runs that diverged", tables.divergence(runs))
     yield Table(
-        "ranks", f"Rank of each optimizer's best setting by median {measure}", tables.ranks(runs, measure)
+        "ranks",
+        f"Rank of each optimizer's best setting by median {measure}",
+        tables.ranks(reported, measure, chosen),
+    )
+
+
+def how_chosen(choosing: pd.DataFrame, reported: pd.DataFrame, measure: str) -> str:
+    """Return in words which seeds choose settings, and which are shown."""
+    if choosing is reported:
+        return (
+            "There are too few seeds to choose settings on some and show others: best settings are chosen by "
+            "the same runs that are shown, and flatter whoever had more settings to choose from."
+        )
+    return (
+        f"Settings are chosen by the best median {measure} on seeds {span(choosing)}; what is shown of them, "
+        f"here and in the figures, is seeds {span(reported)}."
     )
 
 

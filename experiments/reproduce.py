@@ -27,11 +27,13 @@ from experiments.claims import (
 )
 from experiments.illustrations import FIGURES, FURTHER_PARTS
 from experiments.page import Part, Table, Text, file_name, table_text, write_page
+from experiments.report import search_alarms, search_parts
 from experiments.store import Store
 from hydra_plugins.lane_sweeper.plan import Planner
 
 FURTHER = {
     "instances": "The four optimizers over 35 problem instances",
+    "search": "The four optimizers when every hyperparameter is searched",
     "paths": "How the four optimizers move",
 }
 """Experiments beside the claims that the report shows, with their headings."""
@@ -73,7 +75,8 @@ def reproduce(config: DictConfig) -> Path:
         parts += list(claim_parts(claim, finding, evidence))
     for name, heading in further.items():
         evidence = grids[name].evidence(results)
-        parts += [Text(f"## {heading}"), *FURTHER_PARTS[name](evidence), rerun(name, evidence)]
+        parts += [Text(f"## {heading}"), *FURTHER_PARTS[name](evidence), *searched(name, evidence)]
+        parts.append(rerun(name, evidence))
     verdicts = verdict_table(findings)
     folder = results / "article"
     path = write_page(folder, [*opening_parts(verdicts), *parts])
@@ -182,10 +185,18 @@ def claim_parts(claim: Claim, finding: Finding, evidence: Evidence) -> Iterator[
     yield from FIGURES[claim.id](evidence) if claim.id in FIGURES else ()
     for title, frame in finding.tables.items():
         yield Table(f"{claim.id}_{file_name(title)}", title, frame)
+    if evidence.selections is not None:
+        yield search_alarms(evidence.selections)
     if finding.sensitivity is not None:
         title = f"The verdict, which is {finding.verdict}, when one choice is made otherwise"
         yield Table(f"{claim.id}_sensitivity", title, finding.sensitivity.table)
     yield rerun(claim.experiment, evidence)
+
+
+def searched(name: str, evidence: Evidence) -> Iterator[Part]:
+    """Yield what the searches of a tuned experiment chose."""
+    if evidence.selections is not None:
+        yield from search_parts(evidence.selections, f"{name}_selections")
 
 
 def rerun(experiment: str, evidence: Evidence) -> Text:

@@ -34,6 +34,7 @@ STAGES = [
     ("tables",),
     ("measures",),
     ("tuning",),
+    ("budgets",),
     ("figures", "claims"),
     ("page",),
     ("comparison", "drawings"),

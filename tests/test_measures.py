@@ -291,6 +291,16 @@ class TestLogArea:
         assert list(np.isinf(table["area"])) == list(runs["status"] != "ok")
         assert np.isinf(table["area"]).any()
 
+    def test_its_table_holds_the_quartiles_per_problem_and_optimizer(self, best, study):
+        table = measures.log_area_table(study[1], best)
+        areas = measures.log_area(study[1], best)
+        for row in table.itertuples():
+            part = areas[(areas["problem"] == row.problem) & (areas["optimizer"] == row.optimizer)]
+            assert row.median == pytest.approx(part["mean_log10"].median())
+            assert (row.runs, row.diverged) == (len(part), np.isinf(part["mean_log10"]).mean())
+        lost = study[1].assign(suboptimality=np.where(study[1]["step"] > 50, np.nan, 1.0))
+        assert set(measures.log_area_table(lost, best)["diverged"]) == {1.0}
+
     def test_the_floor_is_where_depth_ends(self):
         runs = made({"sgd": [1]})
         history = pd.DataFrame({"run": runs["run"][0], "step": [0, 10], "suboptimality": [1.0, 0.0]})

@@ -18,7 +18,7 @@ from experiments.page import Picture, Table, Text, bullet_list, cell, file_name,
 from experiments.store import Store
 
 FIGURES = ["effective_rates", "fit", "heat_map", "learning_curves", "lr_sensitivity", "paths"]
-TABLES = ["best_settings", "divergence", "lr_width", "ranks", "settings", "steps_to_targets"]
+TABLES = ["best_settings", "divergence", "log_area", "lr_robustness", "ranks", "settings", "steps_to_targets"]
 GRID = (
     "-m",
     "steps=30",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 
+from experiments.budgets import DEFAULT, reported_at, setting_keys, settings_by_budget
 from experiments.claims.base import (
     Evidence,
     Finding,
@@ -19,12 +19,10 @@ from experiments.claims.base import (
     geometric_mean,
     mean_over_seeds,
 )
-from experiments.tuning import FIRST_TUNING_SEED, best_flags, budget_of
-from optim import OPTIMIZERS, Optimizer
+from experiments.tuning import FIRST_TUNING_SEED
 
 TARGET = "hit_1e-1"
 LARGEST = "tuned, 16 trials"
-DEFAULT = "default"
 
 
 @claim(
@@ -45,10 +43,10 @@ DEFAULT = "default"
 )
 def decide(evidence: Evidence) -> Finding:
     by_budget = settings(evidence)
-    reported = reported_at(evidence, by_budget[LARGEST])
+    reported = reported_at(evidence.runs, by_budget[LARGEST])
     speed, gain = faster(reported), better(reported)
     decided = verdict(speed, gain)
-    shown = pd.concat([reported_at(evidence, chosen) for chosen in by_budget.values()])
+    shown = pd.concat([reported_at(evidence.runs, chosen) for chosen in by_budget.values()])
     return Finding(
         verdict=decided,
         effect=speed,
@@ -73,7 +71,7 @@ def decide(evidence: Evidence) -> Finding:
 def variants(evidence: Evidence) -> Iterator[Variant]:
     """Yield the rule with another target, other ways to choose among what was rerun, other budgets."""
     by_budget = settings(evidence)
-    reported = reported_at(evidence, by_budget[LARGEST])
+    reported = reported_at(evidence.runs, by_budget[LARGEST])
     for target in sorted({"hit_1e-2", "hit_1e-3"} & set(reported)):
         if reported[target].notna().any():
             name = f"{target.removeprefix('hit_')} of the first loss"
@@ -83,10 +81,10 @@ def variants(evidence: Evidence) -> Iterator[Variant]:
         "fewest steps on the tuning seeds, of what was rerun": (TARGET, True),
     }
     for name, (measure, low_is_good) in rules.items():
-        part = reported_at(evidence, chosen_by(evidence, measure, low_is_good))
+        part = reported_at(evidence.runs, chosen_by(evidence, measure, low_is_good))
         yield Variant("selection rule", name, verdict(faster(part), better(part)))
     for made, chosen in by_budget.items():
-        part = reported_at(evidence, chosen)
+        part = reported_at(evidence.runs, chosen)
         if made != LARGEST and part["optimizer"].nunique() == 2:
             yield Variant("budget", made, verdict(faster(part), better(part)))
 
@@ -94,8 +92,10 @@ def variants(evidence: Evidence) -> Iterator[Variant]:
 def chosen_by(evidence: Evidence, measure: str, low_is_good: bool) -> pd.DataFrame:
     """Return each optimizer's best setting by the median on the tuning seeds, of those rerun on others."""
     rerun = pd.concat([chosen for made, chosen in settings(evidence).items() if made != DEFAULT])
-    keys = hyperparameters(rerun)
-    pool = evidence.runs[evidence.runs["seed"] >= FIRST_TUNING_SEED].astype({"optimizer": str})
+    keys = setting_keys(rerun)
+    pool = evidence.runs[evidence.runs["seed"] >= FIRST_TUNING_SEED].astype(
+        {"problem": str, "optimizer": str}
+    )
     worst = np.inf if low_is_good else 0.0
     pool = pool.merge(rerun[keys].drop_duplicates(), on=keys).fillna({measure: worst})
     medians = pool.groupby(keys, dropna=False)[measure].median().reset_index()
@@ -116,37 +116,14 @@ def verdict(speed: Interval, gain: Interval) -> Verdict:
 def settings(evidence: Evidence) -> dict[str, pd.DataFrame]:
     """Return the settings of both optimizers that each budget chose, the defaults first."""
     assert evidence.selections is not None
-    chosen = evidence.selections
-    budgets = {label(budget_of(flag)): chosen[chosen[flag]] for flag in best_flags(chosen)}
-    return {DEFAULT: default_settings(evidence), **budgets}
-
-
-def label(budget: int) -> str:
-    return f"tuned, {budget} trial{'s' if budget > 1 else ''}"
-
-
-def default_settings(evidence: Evidence) -> pd.DataFrame:
-    """Return the defaults of the optimizers that ran."""
-    names = sorted(evidence.runs["optimizer"].astype(str).unique())
-    rows = [{"optimizer": name, **numbers(OPTIMIZERS[name]())} for name in names]
-    table = pd.DataFrame(rows)
-    return table[["optimizer", *(key for key in table if key in evidence.runs and key != "optimizer")]]
-
-
-def numbers(optimizer: Optimizer) -> dict[str, object]:
-    """Return an optimizer's hyperparameters under the paths that a user types."""
-    return {f"optimizer.{key}": value for key, value in asdict(optimizer).items()}
-
-
-def hyperparameters(table: pd.DataFrame) -> list[str]:
-    return ["optimizer", *(str(column) for column in table if str(column).startswith("optimizer."))]
+    return settings_by_budget(evidence.runs, evidence.selections)
 
 
 def comparison_table(evidence: Evidence) -> pd.DataFrame:
     """Return speed, final loss and accuracy, RMSprop against SGD, at defaults and for each budget."""
     rows = []
     for made, chosen in settings(evidence).items():
-        part = reported_at(evidence, chosen)
+        part = reported_at(evidence.runs, chosen)
         measured = {
             "SGD steps / RMSprop steps": faster(part),
             "SGD final loss / RMSprop final loss": lower(part),
@@ -155,13 +132,6 @@ def comparison_table(evidence: Evidence) -> pd.DataFrame:
         seeds = part["seed"].nunique()
         rows += [(made, name, f.value, f.low, f.high, seeds) for name, f in measured.items()]
     return pd.DataFrame(rows, columns=["setting", "measure", "value", "low", "high", "seeds"])
-
-
-def reported_at(evidence: Evidence, chosen: pd.DataFrame) -> pd.DataFrame:
-    """Return the runs at the chosen settings on the seeds that did not choose them."""
-    reported = evidence.runs[evidence.runs["seed"] < FIRST_TUNING_SEED]
-    keys = hyperparameters(chosen)
-    return reported.astype({"optimizer": str}).merge(chosen[keys].drop_duplicates(), on=keys)
 
 
 def by_seed(runs: pd.DataFrame, measure: str, worst: float) -> tuple[pd.Series, pd.Series]:

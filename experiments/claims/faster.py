@@ -127,8 +127,7 @@ def won_by_budget(budgets: pd.DataFrame) -> str:
     if wins.nunique() == 1:
         first, last = wins.index[0], wins.index[-1]
         return f"it is faster on {wins.iloc[0]} with any budget from {first} to {last} random trials"
-    budgets, problems = listed(map(str, wins.index)), listed(map(str, wins))
-    return f"with {budgets} random trials it is faster on {problems}"
+    return f"with {listed(map(str, wins.index))} random trials it is faster on {listed(map(str, wins))}"
 
 
 # With a budget of trials

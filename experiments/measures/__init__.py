@@ -5,7 +5,7 @@ that diverged has an infinite loss. An instance is a problem with its constants,
 ``tables.problem_labels`` names it; seeds are repetitions on an instance.
 """
 
-from experiments.measures.area import log_area
+from experiments.measures.area import log_area, log_area_table
 from experiments.measures.best_of_k import best_of_k_curves, best_of_k_quantile, expected_best_of_k
 from experiments.measures.claim_space import ClaimSpace, claim_space
 from experiments.measures.costs import instance_costs, target_costs
@@ -28,6 +28,7 @@ __all__ = [
     "hit_times",
     "instance_costs",
     "log_area",
+    "log_area_table",
     "lr_robustness",
     "performance_profile",
     "probability_best",

@@ -14,6 +14,7 @@ from experiments.tables.best_settings import (
     by_setting,
     ranked_settings,
     runs_at,
+    settings_shown,
 )
 from experiments.tables.comparisons import divergence, ranks, steps_to_targets
 from experiments.tables.lr_sensitivity import lr_sensitivity, lr_width
@@ -44,6 +45,7 @@ __all__ = [
     "ranks",
     "runs_at",
     "settings",
+    "settings_shown",
     "steps_to_targets",
     "target_columns",
     "text",

@@ -45,6 +45,25 @@ def best_settings(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.Data
     return best.merge(compared.reset_index(), on=PAIR, how="left")
 
 
+def settings_shown(choosing: pd.DataFrame, reported: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Return the best settings by some runs, and how they did in others: those to report.
+
+    Columns: those of ``best_settings``, the numbers from the runs that are reported, and
+    median_when_chosen from those that chose. Just ``best_settings`` if they are the same runs.
+    """
+    best = best_settings(choosing, measure)
+    if choosing is reported:
+        return best
+    numbers = ["runs", *QUARTILES, "diverged"]
+    shown = summary(scored(runs_at(reported, best), measure), PAIR).astype({"problem": str})
+    table = best.drop(columns=numbers).astype({"problem": str}).merge(shown, on=PAIR)
+    chosen = [str(key) for key in best if key not in numbers and not str(key).endswith("_compared")]
+    table = table[[*chosen, *numbers, "settings_compared", "runs_compared"]]
+    when_chosen = best.astype({"problem": str})[[*PAIR, "median"]]
+    table = table.merge(when_chosen.rename(columns={"median": "median_when_chosen"}), on=PAIR)
+    return table.astype({"problem": best["problem"].dtype})
+
+
 def runs_at(runs: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
     """Return the runs, labelled, at the settings of a table such as ``best_settings``.
 
