@@ -6,6 +6,7 @@ Settings are chosen on a third of the seeds and compared on the others, which ch
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -46,9 +47,8 @@ def comparison_parts(runs: pd.DataFrame, measure: str, factor: float) -> Iterato
     if chosen["optimizer"].nunique() < 2:
         yield Text("Nothing to compare: run two optimizers at least, optimizer=sgd,rmsprop.")
         return
-    yield from cost_parts(chosen)
-    yield from rank_parts(chosen, measure)
-    yield from pair_parts(chosen, measure)
+    for part in (*cost_parts(chosen), *rank_parts(chosen, measure), *pair_parts(chosen, measure)):
+        yield part if isinstance(part, Text) else replace(part, runs=chosen)
 
 
 def split_seeds(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -279,4 +279,5 @@ def best_of_k_parts(runs: pd.DataFrame, measure: str) -> Iterator[Part]:
         "best_of_k",
         "Best of k trials of the search, and the probability that an optimizer has the best of all",
         figures.best_of_k(curves, winners, measure, optimizers=NAMES),
+        runs=pool,
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pandas as pd
 
 from experiments import figures, tables
-from experiments.budgets import reported_at, steps_by_budget
+from experiments.budgets import reported_at, settings_by_budget, steps_by_budget
 from experiments.claims import (
     Evidence,
     deep,
@@ -26,11 +26,19 @@ from experiments.page import Part, Picture, Table
 
 
 def map_picture(
-    name: str, caption: str, table: pd.DataFrame, x: str, y: str, label: str, failed: str = "neither arrived"
+    name: str,
+    caption: str,
+    table: pd.DataFrame,
+    x: str,
+    y: str,
+    label: str,
+    *,
+    failed: str = "neither arrived",
+    runs: pd.DataFrame | None = None,
 ) -> Picture:
     """Return the map of a claim, with its cells as a table and the share of all in which the claim holds."""
     said = f"{caption}. In all it {claim_space(table)}"
-    return Picture(name, said, figures.claim_map(table, x, y, label, failed=failed), table)
+    return Picture(name, said, figures.claim_map(table, x, y, label, failed=failed), table, runs)
 
 
 def fit_figures(evidence: Evidence) -> Iterator[Part]:
@@ -40,12 +48,14 @@ def fit_figures(evidence: Evidence) -> Iterator[Part]:
         "fit",
         "The article's figure: its data, and the curve after 1000 steps",
         fit_of(article, evidence.history, "RMSprop fits the quadratic"),
+        runs=runs[runs["run"] == article["run"]],
     )
     at_article = runs[runs["optimizer.lr"] == 0.01]
     yield Picture(
         "fit_learning_curve",
         "Suboptimality on the way, median and quartiles over 50 data sets: the final cycle is a floor",
         figures.learning_curves(evidence.history, at_article, optimizers=NAMES),
+        runs=at_article,
     )
 
 
@@ -71,6 +81,7 @@ def lr_choice_figures(evidence: Evidence) -> Iterator[Part]:
         evidence.runs[evidence.runs["seed"] >= faster.TUNING_SEEDS_FROM],
         evidence.runs[evidence.runs["seed"] < faster.TUNING_SEEDS_FROM],
     )
+    shown = tables.runs_at(reported, tables.best_settings(choosing))
     yield Table(
         "lr_choice_lr_robustness",
         f"Decades of learning rates within a factor of {lr_choice.FACTOR:g} of the best suboptimality, "
@@ -81,7 +92,8 @@ def lr_choice_figures(evidence: Evidence) -> Iterator[Part]:
         "lr_choice_log_area",
         "Mean over the steps of the logarithm (base 10) of the suboptimality, the area under the logarithmic "
         "loss curve per step, at the best learning rate of seeds 20 to 29, on seeds 0 to 19",
-        log_area_table(evidence.history, tables.runs_at(reported, tables.best_settings(choosing))),
+        log_area_table(evidence.history, shown),
+        shown,
     )
 
 
@@ -93,10 +105,12 @@ def faster_figures(evidence: Evidence) -> Iterator[Part]:
         ("default", faster.default_settings(evidence.runs)),
     )
     for label, chosen in settings:
+        shown = tables.runs_at(reported, chosen)
         yield Picture(
             f"faster_{label}",
             f"Learning curves with {label} learning rates on the reported seeds, median and quartiles",
-            figures.learning_curves(evidence.history, tables.runs_at(reported, chosen), optimizers=NAMES),
+            figures.learning_curves(evidence.history, shown, optimizers=NAMES),
+            runs=shown,
         )
     budgets = faster.budget_table(evidence.runs)
     at_target = budgets[budgets["target"] == faster.short(faster.TARGET)]
@@ -157,6 +171,7 @@ def per_parameter_figures(evidence: Evidence) -> Iterator[Part]:
             shown[shown["problem.condition"] == 10_000],
             names=[str(i) for i in range(10)],
         ),
+        runs=shown[shown["problem.condition"] == 10_000],
     )
     yield map_picture(
         "per_parameter_map",
@@ -166,6 +181,7 @@ def per_parameter_figures(evidence: Evidence) -> Iterator[Part]:
         "problem.condition",
         "steps",
         "rate, flat / steep",
+        runs=runs[runs["optimizer"] == "rmsprop"],
     )
 
 
@@ -185,6 +201,7 @@ def imbalance_figures(evidence: Evidence) -> Iterator[Part]:
             panel="bowl",
             optimizers=NAMES,
         ),
+        runs=evidence.runs[evidence.runs["optimizer.lr"] == imbalance.STABLE_LR],
     )
     yield map_picture(
         "imbalance_map",
@@ -205,6 +222,7 @@ def memory_figures(evidence: Evidence) -> Iterator[Part]:
         "memory",
         "Median suboptimality after 1000 steps over learning rate and beta",
         figures.heat_map(moving, "optimizer.lr", "optimizer.beta"),
+        runs=moving,
     )
     yield map_picture(
         "memory_map",
@@ -215,6 +233,7 @@ def memory_figures(evidence: Evidence) -> Iterator[Part]:
         "steps",
         "suboptimality, outside / inside",
         failed="all diverged",
+        runs=moving,
     )
 
 
@@ -227,6 +246,7 @@ def deep_figures(evidence: Evidence) -> Iterator[Part]:
             f"{'Training loss' if measure == 'loss' else 'Held-out accuracy'} of the tuned settings on the "
             "reported seeds, median and quartiles",
             figures.learning_curves(evidence.history, best, measure, optimizers=NAMES),
+            runs=best,
         )
 
 
@@ -269,6 +289,10 @@ def instances_parts(evidence: Evidence) -> Iterator[Part]:
         "problem.condition",
         "target",
         "steps, SGD / RMSprop",
+        runs=evidence.runs[
+            (evidence.runs["problem"] == "quadratic_bowl")
+            & evidence.runs["optimizer"].isin(["sgd", "rmsprop"])
+        ],
     )
 
 
@@ -286,6 +310,8 @@ def search_figures(evidence: Evidence) -> Iterator[Part]:
     """Yield the steps to a hundredth by budget, with all hyperparameters searched, and what was chosen."""
     assert evidence.selections is not None
     table = steps_by_budget(evidence.runs, evidence.selections, faster.TARGET)
+    by_budget = settings_by_budget(evidence.runs, evidence.selections)
+    shown = pd.concat([reported_at(evidence.runs, chosen) for chosen in by_budget.values()])
     tuned = table[table["trials"] > 0].rename(columns={"against": "optimizer"})
     yield Picture(
         "search_by_budget",
@@ -301,11 +327,13 @@ def search_figures(evidence: Evidence) -> Iterator[Part]:
             optimizers=NAMES,
             level=1.0,
         ),
+        runs=shown,
     )
     yield Table(
         "search_by_budget",
         "Steps of the others to a hundredth of the start, per step of RMSprop (0 trials: the defaults)",
         table,
+        shown,
     )
 
 

@@ -18,11 +18,13 @@ from experiments.comparison import best_of_k_parts, by_target, comparison_parts,
 from experiments.drawings import DRAWINGS, Study
 from experiments.lanes import checked_study
 from experiments.page import Part, Picture, Table, Text, bullet_list, cell, write_page
+from experiments.sources import FOLDER, INDEX, Section, write_sources
 from experiments.store import Store
 from optim import OPTIMIZERS
 
 NAMES = tuple(OPTIMIZERS)
 MOST_PANELS = 12
+SECTION = "study"  # the name of the one listing of its runs
 
 
 def report(config: DictConfig) -> Path:
@@ -37,6 +39,8 @@ def report(config: DictConfig) -> Path:
         factor = checked_factor(config.factor)
         parts = list(study_parts(store, runs, config.study, config.measure, factor))
     path = write_page(store.folder / "report", parts)
+    section = Section(SECTION, config.study, made_by(config.study), runs, parts)
+    write_sources(path.parent, [section])
     closing_table(runs, config.measure)
     print(f"report written to {path}")
     return path
@@ -56,6 +60,11 @@ def no_runs(config: DictConfig, outdated: int) -> str:
         f"study={config.study}: {made}; make some with python -m experiments.run -m "
         f"'optimizer=glob(*)' study={config.study} results={config.results}"
     )
+
+
+def made_by(study: str) -> str:
+    """Return the command that says what a study holds; what made each run is in its file's metadata."""
+    return f"python -m experiments.report study={study}"
 
 
 def distinct(runs: pd.DataFrame) -> pd.DataFrame:
@@ -134,7 +143,9 @@ def overview(store: Store, runs: pd.DataFrame) -> str:
         f"{', '.join(sorted(runs['problem'].astype(str).unique()))}, {runs['seed'].nunique():,} seeds, "
         f"{', '.join(str(steps) for steps in sorted(runs['steps'].unique()))} steps; "
         f"{(runs['status'] == 'diverged').mean():.1%} diverged.{stale} A diverged run counts as infinitely "
-        "bad and is never dropped. Bands and q25 to q75 are quartiles over seeds."
+        "bad and is never dropped. Bands and q25 to q75 are quartiles over seeds. Which runs each table and "
+        f"figure was made from: [runs.csv]({INDEX}), by setting [here]({FOLDER}/{SECTION}.csv); "
+        f"`experiments.sources.runs_behind(TABLE, report)` takes them out of the store."
     )
 
 
@@ -143,6 +154,7 @@ def table_parts(
 ) -> Iterator[Part]:
     """Yield the tables; ``chosen`` are the settings to show, ``history`` that of their runs."""
     choosing, reported = split_seeds(runs)
+    best = tables.runs_at(reported, chosen)
     yield Text("## Tables")
     yield Text(how_chosen(choosing, reported, measure))
     yield Table("settings", "What varies", tables.settings(runs))
@@ -151,12 +163,14 @@ def table_parts(
         "steps_to_targets",
         "Median steps until the suboptimality is that fraction of its start, at the best settings",
         by_target(tables.steps_to_targets(reported, measure, chosen), "median"),
+        best,
     )
     yield Table(
         "log_area",
         "Mean over the steps of the logarithm (base 10) of the suboptimality, at the best settings: the area "
         "under the logarithmic loss curve per step; lower is sooner and deeper",
-        measures.log_area_table(history, tables.runs_at(reported, chosen)),
+        measures.log_area_table(history, best),
+        best,
     )
     yield Table(
         "lr_robustness",

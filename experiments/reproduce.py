@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from experiments.claims import (
 from experiments.illustrations import FIGURES, FURTHER_PARTS
 from experiments.page import Part, Table, Text, file_name, table_text, write_page
 from experiments.report import search_alarms, search_parts
+from experiments.sources import FOLDER, INDEX, Section, write_sources
 from experiments.store import Store
 from hydra_plugins.lane_sweeper.plan import Planner
 
@@ -66,24 +67,37 @@ def reproduce(config: DictConfig) -> Path:
     names = list(dict.fromkeys([*(claim.experiment for claim in chosen), *further]))
     grids = {name: grid_of(name) for name in names}
     run_all(grids, results)
-    findings, parts = [], []
+    findings, sections = [], []
     for claim in chosen:
         say(f"deciding {claim.id}")
-        evidence = grids[claim.experiment].evidence(results)
+        grid = grids[claim.experiment]
+        evidence = grid.evidence(results)
         finding = claim.decide(evidence)
-        findings.append((claim, finding, grids[claim.experiment].study))
-        parts += list(claim_parts(claim, finding, evidence))
+        findings.append((claim, finding, grid.study))
+        sections.append(
+            section(claim.id, claim.experiment, grid, evidence, claim_parts(claim, finding, evidence))
+        )
     for name, heading in further.items():
         evidence = grids[name].evidence(results)
-        parts += [Text(f"## {heading}"), *FURTHER_PARTS[name](evidence), *searched(name, evidence)]
-        parts.append(rerun(name, evidence))
+        parts = [Text(f"## {heading}"), *FURTHER_PARTS[name](evidence), *searched(name, evidence)]
+        sections.append(section(name, name, grids[name], evidence, [*parts, rerun(name, name, evidence)]))
     verdicts = verdict_table(findings)
     folder = results / "article"
-    path = write_page(folder, [*opening_parts(verdicts), *parts])
+    body = [part for shown in sections for part in shown.parts]
+    path = write_page(folder, [*opening_parts(verdicts, sections), *body])
+    write_sources(folder, sections)
     verdicts.to_csv(folder / "claims.csv", index=False, float_format="%.6g")
     show(verdicts)
     print(f"report written to {path}")
     return path
+
+
+def section(name: str, experiment: str, grid: Grid, evidence: Evidence, parts: Iterable[Part]) -> Section:
+    return Section(name, grid.study, command_of(experiment), evidence.runs, list(parts))
+
+
+def command_of(experiment: str) -> str:
+    return f"python -m experiments.run -m +experiment={experiment}"
 
 
 def checked_claims(names: Any) -> list[str]:
@@ -160,8 +174,8 @@ def run_experiment(name: str, results: Path) -> None:
 # The report
 
 
-def opening_parts(verdicts: pd.DataFrame) -> Iterator[Part]:
-    """Yield the head of the report: what it is, and the verdicts."""
+def opening_parts(verdicts: pd.DataFrame, sections: Sequence[Section]) -> Iterator[Part]:
+    """Yield the head of the report: what it is, how to get from a number to its runs, and the verdicts."""
     yield Text("# The article's claims about RMSprop, tested")
     yield Text(
         "Each claim was turned into an experiment and a rule; the rule alone decides. Rules were written "
@@ -169,6 +183,17 @@ def opening_parts(verdicts: pd.DataFrame) -> Iterator[Part]:
         "interval is a 95 % confidence interval over seeds or runs. A run that diverged counts as infinitely "
         "bad and is never dropped. Steps are gradient evaluations; suboptimality is the loss above its "
         "minimum. `python -m experiments.reproduce` makes this page anew."
+    )
+    example = next(part.name for part in sections[0].parts if isinstance(part, Table))
+    yield Text(
+        "From a number to its runs: a table's or figure's file has a name, as `tables/NAME.csv` or "
+        f"`figures/NAME.png`. [{INDEX}]({INDEX}) has a row for each name: the study, the command, the number "
+        f"of runs, a digest of their ids; `{FOLDER}/SECTION.csv` has their settings and seeds. With the "
+        "studies in `results/`, this gives the runs, ids and all, and checks them against the digest:"
+    )
+    yield Text(
+        "```python\nfrom experiments.sources import runs_behind\n\n"
+        f'runs_behind("{example}")[["run", "optimizer", "problem", "seed"]]\n```'
     )
     columns = ["claim", "statement", "verdict", "effect", "low", "high", "unit"]
     yield Text(table_text(verdicts[columns]))
@@ -184,13 +209,13 @@ def claim_parts(claim: Claim, finding: Finding, evidence: Evidence) -> Iterator[
         yield Text(f"Changed after a first look: {claim.revised}")
     yield from FIGURES[claim.id](evidence) if claim.id in FIGURES else ()
     for title, frame in finding.tables.items():
-        yield Table(f"{claim.id}_{file_name(title)}", title, frame)
+        yield Table(f"{claim.id}_{file_name(title)}", title, frame, finding.read.get(title))
     if evidence.selections is not None:
         yield search_alarms(evidence.selections)
     if finding.sensitivity is not None:
         title = f"The verdict, which is {finding.verdict}, when one choice is made otherwise"
         yield Table(f"{claim.id}_sensitivity", title, finding.sensitivity.table)
-    yield rerun(claim.experiment, evidence)
+    yield rerun(claim.id, claim.experiment, evidence)
 
 
 def searched(name: str, evidence: Evidence) -> Iterator[Part]:
@@ -199,12 +224,13 @@ def searched(name: str, evidence: Evidence) -> Iterator[Part]:
         yield from search_parts(evidence.selections, f"{name}_selections")
 
 
-def rerun(experiment: str, evidence: Evidence) -> Text:
-    """Return an experiment's question, the command that reruns it, and where its runs are."""
+def rerun(section: str, experiment: str, evidence: Evidence) -> Text:
+    """Return an experiment's question, the command that reruns it, and where its runs are listed."""
     text = (CONF / "experiment" / f"{experiment}.yaml").read_text()
     question = text.splitlines()[1].removeprefix("# ")
     return Text(
-        f"{question} {len(evidence.runs):,} runs: `python -m experiments.run -m +experiment={experiment}`"
+        f"{question} {len(evidence.runs):,} runs: `{command_of(experiment)}` "
+        f"([settings and seeds]({FOLDER}/{section}.csv))"
     )
 
 

@@ -37,7 +37,7 @@ STAGES = [
     ("budgets",),
     ("figures", "claims"),
     ("page",),
-    ("comparison", "drawings"),
+    ("comparison", "drawings", "sources"),
     ("illustrations", "report"),
     ("reproduce",),
 ]
