@@ -28,7 +28,8 @@ WITHOUT = ("optimizer.momentum",)
 
 def comparison_parts(runs: pd.DataFrame, measure: str, factor: float) -> Iterator[Part]:
     """Yield the alarms, and the comparison over problems at settings chosen on other seeds."""
-    choosing, reported = split_seeds(tables.labelled(runs))
+    runs = tables.labelled(runs)
+    choosing, reported = split_seeds(runs)
     best = tables.best_settings(choosing, measure)
     chosen = tables.runs_at(reported, best)
     same = choosing is reported
@@ -40,7 +41,7 @@ def comparison_parts(runs: pd.DataFrame, measure: str, factor: float) -> Iterato
         else f"Settings were chosen by the best median {measure} on seeds {span(choosing)}, and are "
         f"compared on seeds {span(reported)}."
     )
-    warnings = alarms(choosing, reported, best, measure, factor)
+    warnings = alarms(runs, measure, factor)
     yield Text("Alarms:" if warnings else "No alarms.")
     if warnings:
         yield bullet_list(warnings)
@@ -54,32 +55,45 @@ def comparison_parts(runs: pd.DataFrame, measure: str, factor: float) -> Iterato
 def split_seeds(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the runs that choose settings and those that are reported; the same if there are few seeds.
 
-    Tuning seeds choose where there are any; else the upper third of at least three seeds.
+    Tuning seeds choose where there are any, among the trials that were rerun on other seeds;
+    else the upper third of at least three seeds.
     """
     seeds = np.sort(runs["seed"].unique())
     if seeds[-1] >= tuning.FIRST_TUNING_SEED > seeds[0]:
-        first = tuning.FIRST_TUNING_SEED
-    elif len(seeds) >= 3:
-        first = int(seeds[-(len(seeds) // 3)])
-    else:
+        reported = runs[runs["seed"] < tuning.FIRST_TUNING_SEED]
+        return rerun(tuning_runs(runs), reported), reported
+    if len(seeds) < 3:
         return runs, runs
+    first = int(seeds[-(len(seeds) // 3)])
     return runs[runs["seed"] >= first], runs[runs["seed"] < first]
+
+
+def tuning_runs(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs on tuning seeds: the trials of a search, every one on the same seeds."""
+    return runs[runs["seed"] >= tuning.FIRST_TUNING_SEED]
+
+
+def rerun(pool: pd.DataFrame, reported: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs of a pool whose problem and setting are among those reported."""
+    keys = [*tables.PAIR, *(str(key) for key in pool if str(key).startswith(("optimizer.", "problem.")))]
+    there, known = (pd.MultiIndex.from_frame(runs[keys].astype(str)) for runs in (pool, reported))
+    return pool[there.isin(known)]
 
 
 def span(runs: pd.DataFrame) -> str:
     return f"{runs['seed'].min():,} to {runs['seed'].max():,}"
 
 
-def alarms(
-    choosing: pd.DataFrame, reported: pd.DataFrame, best: pd.DataFrame, measure: str, factor: float
-) -> list[str]:
+def alarms(runs: pd.DataFrame, measure: str, factor: float) -> list[str]:
     """Return a line for each sign that a comparison is unfair.
 
     The best learning rate lies at an end of its grid (Wilson et al., 2017); an optimizer
     loses to one that it contains, or to itself without momentum (Choi et al., 2019).
     """
+    choosing, reported = split_seeds(runs)
+    best = tables.best_settings(choosing, measure)
     return [
-        *edge_alarms(choosing, best),
+        *edge_alarms(runs, best),
         *special_case_alarms(best, measure, factor),
         *without_alarms(choosing, reported, measure, factor),
     ]
@@ -269,7 +283,7 @@ def pair_parts(chosen: pd.DataFrame, measure: str) -> Iterator[Part]:
 
 def best_of_k_parts(runs: pd.DataFrame, measure: str) -> Iterator[Part]:
     """Yield what more trials buy, where a study was tuned."""
-    pool = runs[runs["seed"] >= tuning.FIRST_TUNING_SEED]
+    pool = tuning_runs(runs)
     if pool.empty:
         return
     trials = tables.by_setting(pool, measure)

@@ -14,7 +14,14 @@ from rich.table import Table as TerminalTable
 
 from experiments import measures, tables, tuning
 from experiments.app import CONF, bad_input_ends_here, command, fail
-from experiments.comparison import best_of_k_parts, by_target, comparison_parts, span, split_seeds
+from experiments.comparison import (
+    best_of_k_parts,
+    by_target,
+    comparison_parts,
+    span,
+    split_seeds,
+    tuning_runs,
+)
 from experiments.drawings import DRAWINGS, Study
 from experiments.lanes import checked_study
 from experiments.page import Part, Picture, Table, Text, bullet_list, cell, write_page
@@ -155,6 +162,8 @@ def table_parts(
     """Yield the tables; ``chosen`` are the settings to show, ``history`` that of their runs."""
     choosing, reported = split_seeds(runs)
     best = tables.runs_at(reported, chosen)
+    trials = tuning_runs(runs)
+    swept = runs if trials.empty else trials  # the trials of a search ran on the same seeds
     yield Text("## Tables")
     yield Text(how_chosen(choosing, reported, measure))
     yield Table("settings", "What varies", tables.settings(runs))
@@ -176,7 +185,8 @@ def table_parts(
         "lr_robustness",
         f"Decades of learning rates whose median {measure} is within a factor of {factor:g} of the best, and "
         "the share of runs that diverged, with 95 % intervals over seeds",
-        measures.lr_robustness(runs, measure, factor),
+        measures.lr_robustness(swept, measure, factor),
+        swept,
     )
     yield Table("divergence", "Share of all runs that diverged", tables.divergence(runs))
     yield Table(

@@ -64,9 +64,7 @@ def reproduce(config: DictConfig) -> Path:
     chosen = [CLAIMS[name] for name in checked_claims(config.claims)]
     further = FURTHER if config.claims is None else {}
     results = Path(config.results)
-    names = list(dict.fromkeys([*(claim.experiment for claim in chosen), *further]))
-    grids = {name: grid_of(name) for name in names}
-    run_all(grids, results)
+    grids = run_all(list(dict.fromkeys([*further, *(claim.experiment for claim in chosen)])), results)
     findings, sections = [], []
     for claim in chosen:
         say(f"deciding {claim.id}")
@@ -136,20 +134,35 @@ def say(line: str) -> None:
 def grid_of(experiment: str) -> Grid:
     """Return what an experiment's file asks for."""
     loader = GlobalHydra.instance().config_loader()
-    config = loader.load_configuration("config", [f"+experiment={experiment}"], RunMode.MULTIRUN)
+    config = config_of(experiment)
     cells = [planned.cell for planned in Planner(config, loader).plan([f"+experiment={experiment}"])]
     ids = frozenset(run for cell in cells for run in cell.runs["run"])
     return Grid(config.study, ids, tuned=bool(config.tune.trials))
 
 
-def run_all(grids: dict[str, Grid], results: Path) -> None:
-    """Run the experiments, as many at once as there are cores; those of one study in turn."""
+def config_of(experiment: str) -> DictConfig:
+    loader = GlobalHydra.instance().config_loader()
+    return loader.load_configuration("config", [f"+experiment={experiment}"], RunMode.MULTIRUN)
+
+
+def run_all(experiments: Sequence[str], results: Path) -> dict[str, Grid]:
+    """Run the experiments, as many at once as there are cores, and return what each asks for.
+
+    Those of one study run in turn; the long ones, which are those beside the claims and the
+    tuned ones, come first.
+    """
     by_study: dict[str, list[str]] = {}
-    for name, grid in grids.items():
-        by_study.setdefault(grid.study, []).append(name)
-    largest_first = sorted(by_study.values(), key=lambda names: -max(len(grids[name].ids) for name in names))
+    tuned = set()
+    for name in experiments:
+        config = config_of(name)
+        by_study.setdefault(config.study, []).append(name)
+        tuned |= {name} if config.tune.trials else set()
+    long_first = sorted(by_study.values(), key=lambda names: not ({*FURTHER, *tuned} & set(names)))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(lambda names: run_in_turn(names, results), largest_first))
+        running = pool.map(lambda names: run_in_turn(names, results), long_first)
+        grids = {name: grid_of(name) for name in experiments}  # worked out while they run
+        list(running)
+    return grids
 
 
 def run_in_turn(names: Sequence[str], results: Path) -> None:
@@ -184,7 +197,7 @@ def opening_parts(verdicts: pd.DataFrame, sections: Sequence[Section]) -> Iterat
         "bad and is never dropped. Steps are gradient evaluations; suboptimality is the loss above its "
         "minimum. `python -m experiments.reproduce` makes this page anew."
     )
-    example = next(part.name for part in sections[0].parts if isinstance(part, Table))
+    example = next(part.name for part in reversed(sections[0].parts) if isinstance(part, Table))
     yield Text(
         "From a number to its runs: a table's or figure's file has a name, as `tables/NAME.csv` or "
         f"`figures/NAME.png`. [{INDEX}]({INDEX}) has a row for each name: the study, the command, the number "
@@ -203,10 +216,11 @@ def claim_parts(claim: Claim, finding: Finding, evidence: Evidence) -> Iterator[
     """Yield the section of one claim."""
     yield Text(f"## {claim.id}: {claim.statement}")
     yield Text(f"**Verdict: {finding.verdict}.** {finding.said}")
-    yield Text(f"Effect: {finding.effect} {finding.unit}.")
     yield Text(f"The rule: {claim.predicate}")
     if claim.revised:
         yield Text(f"Changed after a first look: {claim.revised}")
+    effect = {"value": finding.effect.value, "low": finding.effect.low, "high": finding.effect.high}
+    yield Table(f"{claim.id}_effect", "The effect", pd.DataFrame([{**effect, "unit": finding.unit}]))
     yield from FIGURES[claim.id](evidence) if claim.id in FIGURES else ()
     for title, frame in finding.tables.items():
         yield Table(f"{claim.id}_{file_name(title)}", title, frame, finding.read.get(title))

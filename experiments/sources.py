@@ -155,7 +155,7 @@ def runs_behind(table: str, report: Path | str = "results/article", results: Pat
     wanted = pd.read_csv(Path(report) / FOLDER / f"{row['section']}.csv", dtype=str, keep_default_na=False)
     wanted = wanted[wanted["group"].isin(row["groups"].split())]
     runs = Store(Path(results) / row["study"]).runs()
-    found = pd.concat([at_setting(runs, line) for _, line in wanted.iterrows()])
+    found = pd.concat([at_settings(runs, lines) for _, lines in wanted.groupby(["optimizer", "problem"])])
     if digest(found["run"].astype(str)) != row["digest"]:
         raise ValueError(
             f"{table}: the store does not have its {row['runs']} runs; make them with {row['command']}"
@@ -163,12 +163,13 @@ def runs_behind(table: str, report: Path | str = "results/article", results: Pat
     return found.sort_index()
 
 
-def at_setting(runs: pd.DataFrame, line: pd.Series) -> pd.DataFrame:
-    """Return the runs of one row of a section's listing."""
-    part: pd.DataFrame = runs[(runs["optimizer"] == line["optimizer"]) & (runs["problem"] == line["problem"])]
-    part = part[part["seed"].isin(unspanned(line["seeds"]))]
-    for word in line["settings"].split():
-        key, _, value = word.partition("=")
-        known = {v for v in part[key].dropna().unique() if text(v, 12) == value}
-        part = part[part[key].isin(known)]
-    return part
+def at_settings(runs: pd.DataFrame, lines: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs of these rows of a listing, all of one optimizer on one problem."""
+    line = lines.iloc[0]
+    part = runs[(runs["optimizer"] == line["optimizer"]) & (runs["problem"] == line["problem"])]
+    words = (word for settings in lines["settings"] for word in settings.split())
+    keys = list(dict.fromkeys(word.partition("=")[0] for word in words))
+    there = pd.MultiIndex.from_arrays([written(part, keys), part["seed"]])
+    wanted = lines.assign(seed=lines["seeds"].map(unspanned)).explode("seed")
+    found: pd.DataFrame = part[there.isin(pd.MultiIndex.from_frame(wanted[["settings", "seed"]]))]
+    return found

@@ -19,6 +19,7 @@ from experiments import reproduce
 from experiments.claims import CLAIMS, Verdict
 from experiments.claims.base import RESAMPLES, Interval, geometric_mean, mean_over_seeds, over_seeds
 from experiments.figures import STYLE
+from experiments.sources import runs_behind
 from experiments.store import Store
 
 Statistic = Callable[[NDArray[np.float64]], float]
@@ -185,6 +186,17 @@ def test_the_report_says_what_was_asked_found_and_how_to_rerun_it(reproduced: tu
     links = re.findall(r"\]\(([^)]+)\)", text)
     assert "figures/fit.png" in links
     assert [link for link in links if not (folder / "results" / "article" / link).is_file()] == []
+
+
+def test_the_reports_example_leads_from_a_table_to_its_runs(reproduced: tuple[Path, Ended]) -> None:
+    results = reproduced[0] / "results"
+    text = (results / "article" / "report.md").read_text(encoding="utf-8")
+    [name] = re.findall(r'^runs_behind\("(\w+)"\)', text, re.MULTILINE)
+    assert len(runs_behind(name, results / "article", results)) == 150
+    [run] = runs_behind("fit_the_article_s_numbers", results / "article", results).to_dict("records")
+    assert (run["seed"], run["optimizer.lr"]) == (0, 0.01)
+    index = pd.read_csv(results / "article" / "runs.csv")
+    assert set(index["command"]) == {"python -m experiments.run -m +experiment=fit"}
 
 
 def test_the_report_carries_no_date_time_or_path(reproduced: tuple[Path, Ended]) -> None:

@@ -42,6 +42,9 @@ def lr_robustness(
     found = []
     for pair, part in rows.groupby(PAIR, observed=True):
         scores, lost = (grid(part, column) for column in ("score", "lost"))
+        if not scores.size:
+            found.append((*pair, np.nan, np.nan, 0, part["lost"].mean(), np.nan, np.nan))
+            continue
         drawn = rng.integers(scores.shape[1], size=(draws, scores.shape[1]))
         lrs = np.unique(part[LR].to_numpy(float))
         width = interval(widths(lrs, scores[:, drawn], factor, kind), drawn.shape[1], confidence)
