@@ -6,30 +6,31 @@ import os
 import re
 import shlex
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import fields
-from pathlib import Path
+from functools import partial
 from typing import Any, NoReturn
 
 import hydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, OverrideParseException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.arguments import CONF as CONF
+from experiments.arguments import SEVERAL, ready, unknown_choice, unknown_key
+from experiments.configuration import check_settings
 from experiments.store import CannotWrite, Damaged
-from hydra_plugins.lane_sweeper.axes import quoted
-from optim import OPTIMIZERS
-from problems import PROBLEMS
 
 # The files in conf/hydra/launcher bear the names of the plugins' own schemas and are checked by them.
 warnings.filterwarnings("ignore", r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")
 
-CONF = Path(__file__).parent.parent / "conf"
 Task = Callable[[DictConfig], Any]
+OURS = ("experiments", "hydra_plugins", "optim", "problems")
+QUOTES = "not of Hydra's grammar; a value with special characters needs quotes of its own, as 'key=\"a b\"'"
+LONGEST_LINE = 900  # of what is wrong; the middle of a longer one is left out
 
 TYPED: ContextVar[str] = ContextVar("TYPED", default="")
 """The arguments of this command as the user typed them, in words that a shell takes."""
@@ -40,54 +41,41 @@ def command(config_name: str, task: Task) -> Callable[[], None]:
 
     def main() -> None:
         os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come out here, not as Hydra prints them
-        app = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(task)
+        checked = partial(checked_task, task, config_name)
+        app = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(checked)
+        typed = shlex.join(sys.argv[1:])
+        TYPED.set(typed)
+        with bad_input_ends_here(config_name):
+            sys.argv[1:] = ready(sys.argv[1:], config_name)
         try:
-            TYPED.set(shlex.join(sys.argv[1:]))
-            sys.argv[1:] = [swept(argument, sys.argv) for argument in sys.argv[1:]]
             with disk_errors_end_here():
                 app()
         except (HydraException, OmegaConfBaseException) as error:
             fail(one_line(error, config_name))
         except KeyboardInterrupt:
             fail("interrupted; what is stored stays, and the same command runs what is missing", 130)
+        except Exception as error:
+            if not is_hydras_own(error):
+                raise
+            fail(f"{typed}: Hydra does not take this ({type(error).__name__}: {error})")
 
     return main
 
 
-def swept(argument: str, arguments: list[str]) -> str:
-    """Return a nested override of a multirun as a sweep, if need be over its one value.
-
-    Hydra applies plain overrides before the sweep has chosen the group; as a sweep, a
-    key that only some options have reaches the sweeper, which knows where it applies.
-    """
-    multirun = {"-m", "--multirun"} & set(arguments) or any(a.startswith("+experiment=") for a in arguments)
-    if re.match(r"(optimizer|problem)=", argument):
-        check_name(argument)
-    if not multirun or not re.match(r"(optimizer|problem)\.\w+=", argument):
-        return argument
-    [override] = OverridesParser.create().parse_overrides([argument])
-    if override.is_sweep_override():
-        return argument
-    key, _, text = argument.partition("=")
-    if override.value() is None:  # choice() does not take it; equal values make one job
-        return f"{key}=null,null"
-    return f"{key}=choice({text or quoted(text)})"
-
-
-def check_name(argument: str) -> None:
-    """End the command if a group is to be chosen by a number or by null."""
-    [override] = OverridesParser.create().parse_overrides([argument])
-    if not override.is_sweep_override() and not isinstance(override.value(), str | list):
-        fail(unknown_choice(*argument.split("=", 1)))
+def checked_task(task: Task, config_name: str, config: DictConfig) -> Any:
+    """Do what a command is for, with a configuration that it can rely on."""
+    with bad_input_ends_here(config_name):
+        check_settings(config, config_name)
+    return task(config)
 
 
 @contextmanager
-def bad_input_ends_here() -> Iterator[None]:
+def bad_input_ends_here(config_name: str = "config") -> Iterator[None]:
     """End the command with one line when the configuration inside asks for what cannot be."""
     try:
         yield
     except (ValueError, HydraException, OmegaConfBaseException) as error:
-        fail(one_line(error, "config"))
+        fail(one_line(error, config_name))
 
 
 @contextmanager
@@ -106,14 +94,23 @@ def disk_errors_end_here() -> Iterator[None]:
 
 def fail(line: str, code: int = 2) -> NoReturn:
     """End the command with this line and this exit code."""
-    print(f"error: {line}", file=sys.stderr)
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    if len(shown) > LONGEST_LINE:
+        shown = f"{shown[: LONGEST_LINE // 2]} ... {shown[-LONGEST_LINE // 2 :]}"
+    print(f"error: {shown}", file=sys.stderr)
     raise SystemExit(code)
+
+
+def is_hydras_own(error: Exception) -> bool:
+    """Tell whether an error arose in Hydra before it called any code of this project."""
+    inside = list(traceback.walk_tb(error.__traceback__))[1:]  # the first is the command itself
+    return not any(frame.f_globals["__name__"].split(".")[0] in OURS for frame, _ in inside)
 
 
 def one_line(error: Exception, config_name: str) -> str:
     """Return what is wrong in one line that names the key, the value and what is allowed."""
     text = f"{error}"
-    missing = re.search(r"Could not find '(\w+)/([^']*)'", text)
+    missing = re.search(r"Could not find '(.+)/([^'/]*)'", text)
     if missing:
         return unknown_choice(missing[1], missing[2])
     key = re.search(r"To append to your (config|default list) use \+(.+)", text)
@@ -121,32 +118,12 @@ def one_line(error: Exception, config_name: str) -> str:
         return unknown_key(key[2], config_name)
     if "requires --multirun" in text or "Ambiguous value" in text:
         argument = re.search(r"'([^']*=.*?)'", text)
-        return f"{argument[1] if argument else text}: several values make a grid; add -m"
-    first_line = " ".join(f"{error.__cause__ or error}".split("\n")[0].split())
-    return f"{error.override}: {first_line}" if isinstance(error, OverrideParseException) else first_line
-
-
-def unknown_choice(group: str, value: str) -> str:
-    """Return the line for a group that has no such option."""
-    options = ", ".join(sorted(file.stem for file in (CONF / group).glob("*.yaml")))
-    return f"{group} must be one of {options or '(nothing)'}, got '{value}'"
-
-
-def unknown_key(override: str, config_name: str) -> str:
-    """Return the line for an override (key=value) whose key does not exist, with those that do."""
-    override = re.sub(r"=choice\((.*)\)$", r"=\1", override)  # as it was typed, see swept()
-    group, _, name = override.partition("=")[0].rpartition(".")
-    registries: dict[str, dict[str, type[Any]]] = {"optimizer": OPTIMIZERS, "problem": PROBLEMS}
-    config = OmegaConf.load(CONF / f"{config_name}.yaml")
-    assert isinstance(config, DictConfig)
-    groups = [key for default in config.defaults if isinstance(default, DictConfig) for key in default]
-    if group in registries and group in groups:
-        having = {label: [f.name for f in fields(cls)] for label, cls in sorted(registries[group].items())}
-        owners = [label for label, names in having.items() if name in names]
-        if owners:
-            return f"{override}: only {', '.join(owners)} has {name}; choose it with {group}={owners[0]}"
-        known = "; ".join(f"{label} has {', '.join(names)}" for label, names in having.items())
-        return f"{override}: no {group} has {name}; {known}"
-    chosen = [*registries, "+experiment"] if "optimizer" in groups else []
-    plain = [str(key) for key in config if key not in ("defaults", "hydra", "axes", "progress")]
-    return f"{override}: there is no such key; there are {', '.join([*chosen, *plain])}"
+        return f"{argument[1] if argument else text}: {SEVERAL}"
+    if not isinstance(error, HydraException | OmegaConfBaseException):
+        return text
+    line = " ".join(f"{error.__cause__ or error}".split("\n")[0].split())
+    if isinstance(error, OverrideParseException):
+        unread = "LexerNoViableAlt" in line or line.startswith("Error parsing")
+        return f"{error.override}: {QUOTES if unread else line}"
+    where = error.full_key if isinstance(error, OmegaConfBaseException) else None
+    return f"{where}: {line}" if where and where not in line else line

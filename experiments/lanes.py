@@ -15,12 +15,18 @@ import numpy as np
 import pandas as pd
 
 from experiments.fingerprint import code_fingerprint
+from experiments.loop import MINIMUM_BLOCK, block_size
 from optim import OPTIMIZERS, Optimizer
 from problems import PROBLEMS, Problem
 
 Settings = Mapping[str, Any]
 Axes = Mapping[str, Sequence[Any]]
 LARGEST_SEED = 2**32 - 1  # what NumPy's legacy generator takes
+LARGEST_STEPS = 10**8  # of one run: an hour
+MOST_POINTS = 10**6  # of one run that are recorded
+MOST_HISTORY = 1 << 30  # bytes, of the runs that advance together; on its way to the disk it is copied
+MOST_RUNS = 10**8  # of one optimizer on one problem in one grid
+DEVICE = r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?"  # no file can have such a name on Windows
 STRETCH = 1 << 16  # runs whose settings and ids are held at a time
 
 
@@ -159,10 +165,12 @@ def product_of(settings: Settings, axes: Axes, drawn: Mapping[str, Any] | None =
     points = {key: np.asarray(values) for key, values in (drawn or {}).items()}
     product = Product(settings, levels, points)
     assert product.problem is not None  # made here, so that what is wrong with it is said here
+    check_count(product)
     for stretch in product.stretches():
         product.optimizer(*stretch)
-    checked_integer("steps", settings["steps"], 1)
+    checked_integer("steps", settings["steps"], 1, LARGEST_STEPS)
     check_record(settings["record"])
+    check_history(product)
     return product
 
 
@@ -177,7 +185,31 @@ def check_record(record: Any) -> None:
         raise ValueError(f"record must be points and params (record.points=100), got {record!r}")
     if not isinstance(record["params"], bool):
         raise ValueError(f"record.params must be true or false, got {record['params']!r}")
-    checked_integer("record.points", record["points"], 2)
+    checked_integer("record.points", record["points"], 2, MOST_POINTS)
+
+
+def check_count(product: Product) -> None:
+    """Raise ValueError for more runs than can be planned."""
+    if len(product) > MOST_RUNS:
+        axes = " x ".join(f"{len(values):,} values of {key}" for key, values in product.levels.items())
+        raise ValueError(f"at most {MOST_RUNS:,} runs of one optimizer on one problem, got {axes}")
+
+
+def check_history(product: Product) -> None:
+    """Raise ValueError when the history of one block of runs would not fit into the memory."""
+    problem, record = product.problem, product.settings["record"]
+    points = min(record["points"], product.settings["steps"] + 1)
+    runs = len(product) + -len(product) % MINIMUM_BLOCK
+    columns = 4 + len(problem.metric_names)  # loss, suboptimality, grad_norm, distance
+    if record["params"]:  # the parameters and their rates
+        columns += 2 * len(problem.instance(np.zeros(1, dtype=np.int64)).start)
+    if 8 * points * columns * runs > MOST_HISTORY:
+        size = 8 * points * columns * min(runs, block_size(problem))
+        if size > MOST_HISTORY:
+            raise ValueError(
+                f"record.points={points} of {problem.name}: the history of the runs that advance together "
+                f"takes {size / 2**30:,.1f} GiB, at most {MOST_HISTORY >> 30}; record fewer points"
+            )
 
 
 def check_numbers(settings: Settings, levels: Axes) -> None:
@@ -191,9 +223,10 @@ def check_numbers(settings: Settings, levels: Axes) -> None:
 
 def build(registry: Mapping[str, type[Any]], group: str, settings: Settings) -> Any:
     """Return the registered class named in ``settings``, made with the other values there."""
-    cls = registry.get(settings["name"])
+    name = settings.get("name") if isinstance(settings, Mapping) else settings
+    cls = registry.get(name) if isinstance(name, str) else None
     if cls is None:
-        raise ValueError(f"{group} must be one of {', '.join(sorted(registry))}, got {settings['name']!r}")
+        raise ValueError(f"{group} must be one of {', '.join(sorted(registry))}, got {name!r}")
     values = {key: value for key, value in settings.items() if key not in ("name", "search")}
     known = [field.name for field in fields(cls)]
     for key, value in values.items():
@@ -215,9 +248,12 @@ def checked_integer(key: str, value: Any, low: int, high: float = np.inf) -> int
 
 def checked_study(study: Any) -> str:
     """Return the name of a study if it is safe as a folder below the results, else raise ValueError."""
-    part = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}"
-    if study is None or not re.fullmatch(f"{part}(/{part}){{0,3}}", f"{study}"):
+    part = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,98}[A-Za-z0-9_-])?"  # Windows drops a dot at the end
+    if isinstance(study, Mapping) or study is None or not re.fullmatch(f"{part}(/{part}){{0,3}}", f"{study}"):
         raise ValueError(f"study must be letters, digits, '_', '-', '.' and at most three '/', got {study!r}")
+    devices = [part for part in f"{study}".split("/") if re.fullmatch(DEVICE, part, re.IGNORECASE)]
+    if devices:
+        raise ValueError(f"study must not be called as a device of Windows is, got {devices[0]!r}")
     return f"{study}"
 
 

@@ -87,7 +87,8 @@ def recorded_steps(steps: int, points: int) -> NDArray[np.int64]:
 
 def block_size(problem: Problem) -> int:
     """Return how many lanes keep a block's working set in the cache."""
-    dim = len(problem.instance(np.zeros(1, dtype=np.int64)).start)
+    with np.errstate(all="ignore"):
+        dim = len(problem.instance(np.zeros(1, dtype=np.int64)).start)
     lanes = CACHE_FLOATS // (problem.floats_per_lane + STATE_FLOATS * dim)
     multiple = problem.lane_multiple
     return max(MINIMUM_BLOCK, lanes // multiple * multiple)

@@ -15,13 +15,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.tables import best_settings, by_setting
+from experiments.lanes import checked_integer
+from experiments.store import HIT_COLUMNS
+from experiments.tables import best_settings, by_setting, measure_of
 from optim.base import Range
 
 Space = Mapping[str, Mapping[str, Any]]
 Limits = Mapping[str, Range]
 
 FIRST_TUNING_SEED = 1_000_000_000
+MOST_TRIALS, MOST_SEEDS = 100_000, 1_000
+DISTRIBUTIONS = {
+    "uniform": (-np.inf, np.inf),
+    "loguniform": (0, np.inf),
+    "one_minus_loguniform": (-np.inf, 1),
+}
+"""The distributions of a search space, and what their ends must lie between."""
 METHODS = ("random", "sobol")
 
 
@@ -38,9 +47,8 @@ def checked_search(tune: Mapping[str, Any], optimizer: Mapping[str, Any], axes: 
     """Return the trials that the settings ask for, else raise ValueError."""
     if set(axes) - {"seed"}:
         raise ValueError(f"tune.trials draws the hyperparameters; sweep seeds alone, not {', '.join(axes)}")
-    for key, least in (("trials", 1), ("seeds", 1), ("extend", 0)):
-        if not isinstance(tune[key], int) or isinstance(tune[key], bool) or tune[key] < least:
-            raise ValueError(f"tune.{key} must be an integer in [{least}, inf), got {tune[key]!r}")
+    for key, least, most in (("trials", 1, MOST_TRIALS), ("seeds", 1, MOST_SEEDS), ("extend", 0, 100)):
+        checked_integer(f"tune.{key}", tune[key], least, most)
     if tune["method"] not in METHODS:
         raise ValueError(f"tune.method must be one of {', '.join(METHODS)}, got {tune['method']!r}")
     seeds = [FIRST_TUNING_SEED + i for i in range(tune["seeds"])]
@@ -53,15 +61,45 @@ def checked_search(tune: Mapping[str, Any], optimizer: Mapping[str, Any], axes: 
     return Search(seeds, draw(space, tune["trials"], tune["method"]), space)
 
 
+def check_choosing(tune: Mapping[str, Any], metrics: Sequence[str]) -> None:
+    """Raise ValueError unless budgets and measure can choose among runs of a problem with these metrics."""
+    if not isinstance(tune["budgets"], list) or not tune["budgets"]:
+        raise ValueError(f"tune.budgets must be integers, as tune.budgets=[25,50], got {tune['budgets']}")
+    for budget in tune["budgets"]:
+        checked_integer("tune.budgets", budget, 1)
+    columns = ["loss", "best_loss", "suboptimality", "grad_norm", "distance", *metrics, *HIT_COLUMNS]
+    try:
+        measure_of(str(tune["measure"]), columns)
+    except ValueError as error:
+        raise ValueError(f"tune.{error}") from None
+
+
 def draw(search: Space, trials: int, method: str) -> dict[str, NDArray[np.float64]]:
     """Return ``trials`` values of each hyperparameter of a search space.
 
     Random search (Bergstra & Bengio, 2012) or a scrambled Sobol sequence (Owen, 1998).
     Fewer trials are the first ones of more. Rounded to twelve digits.
     """
+    check_space(search)
     cube = unit_points(len(search), trials, method)
     values = {f"optimizer.{name}": scaled(spec, cube[:, i]) for i, (name, spec) in enumerate(search.items())}
     return {key: np.array([float(f"{value:.12g}") for value in column]) for key, column in values.items()}
+
+
+def check_space(search: Any) -> None:
+    """Raise ValueError unless each hyperparameter has a distribution that can be drawn from."""
+    if not isinstance(search, Mapping) or not all(isinstance(spec, Mapping) for spec in search.values()):
+        raise ValueError(f"optimizer.search must be distribution, low and high of each key, got {search!r}")
+    for name, spec in search.items():
+        label, distribution = f"optimizer.search.{name}", spec.get("distribution")
+        if distribution not in DISTRIBUTIONS:
+            known = ", ".join(DISTRIBUTIONS)
+            raise ValueError(f"{label}: distribution must be one of {known}, got {distribution!r}")
+        least, most = DISTRIBUTIONS[distribution]
+        low, high = spec.get("low"), spec.get("high")
+        numbers = isinstance(low, int | float) and isinstance(high, int | float)
+        if not (numbers and least < low < high < most):
+            raise ValueError(f"{label} must be {least} < low < high < {most}, got {low!r} and {high!r}")
 
 
 def unit_points(dim: int, trials: int, method: str) -> NDArray[np.float64]:
@@ -87,9 +125,7 @@ def scaled(spec: Mapping[str, Any], unit: NDArray[np.float64]) -> NDArray[np.flo
         return np.asarray(low * (high / low) ** unit)
     if spec["distribution"] == "one_minus_loguniform":
         return np.asarray(1 - (1 - high) * ((1 - low) / (1 - high)) ** unit)
-    raise ValueError(
-        f"distribution must be one of uniform, loguniform, one_minus_loguniform, got {spec['distribution']!r}"
-    )
+    raise ValueError(f"distribution must be one of {', '.join(DISTRIBUTIONS)}, got {spec['distribution']!r}")
 
 
 def select(pool: pd.DataFrame, runs: pd.DataFrame, measure: str, budgets: Sequence[int]) -> pd.DataFrame:

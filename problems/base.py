@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Seeds = NDArray[np.int64]
 
+LARGEST = float(np.finfo(np.float64).max)
+
 PROBLEMS: dict[str, type[Problem]] = {}
 """Every registered problem class under the name a user types."""
 
@@ -32,7 +34,8 @@ class Numbers:
             return self.optional
         kind = Integral if self.integer else Real
         is_number = isinstance(value, kind) and not isinstance(value, bool)
-        return is_number and bool(np.isfinite(value)) and self.low <= value <= self.high
+        # compared as they are: an integer may be too large for a float
+        return is_number and self.low <= value <= self.high and abs(value) <= LARGEST
 
     def plain(self, value: Any) -> Any:
         """Return an allowed value in its one plain type, so that 2 and 2.0 are the same."""
@@ -43,7 +46,8 @@ class Numbers:
     def __str__(self) -> str:
         noun = "an integer" if self.integer else "a number"
         left, right = "(" if np.isinf(self.low) else "[", ")" if np.isinf(self.high) else "]"
-        return f"{noun} in {left}{self.low:g}, {self.high:g}{right}" + (", or null" if self.optional else "")
+        low, high = (f"{end:.0f}" if self.integer else f"{end:g}" for end in (self.low, self.high))
+        return f"{noun} in {left}{low}, {high}{right}" + (", or null" if self.optional else "")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from problems.base import Array, Choice, Instance, Numbers, Problem, Seeds, cons
 from problems.data import Split, batch_rows, load_split
 
 CLASSES = 10
+MOST_PARAMETERS = 250_000  # 64 lanes of them, with all that goes with them, are about a gigabyte
 CHUNK = 128  # examples that are computed at a time, so that their numbers stay in the cache
 
 
@@ -41,19 +42,25 @@ class MLP(Problem):
         test_size: share of the data held out, in [0.05, 0.95].
 
     Raises:
-        ValueError: the batch is larger than the training set.
+        ValueError: the batch is larger than the training set, or the network than memory allows.
     """
 
     lane_multiple: ClassVar[int] = 8  # each lane has matrix products of its own
 
-    hidden: int = constant(32, Numbers(low=1, integer=True))
-    layers: int = constant(1, Numbers(low=1, integer=True))
+    hidden: int = constant(32, Numbers(low=1, high=10_000, integer=True))
+    layers: int = constant(1, Numbers(low=1, high=100, integer=True))
     activation: str = constant("tanh", Choice(("tanh", "relu")))
     l2: float = constant(1e-4, Numbers(low=0))
     batch_size: int | None = constant(64, Numbers(low=1, integer=True, optional=True))
     test_size: float = constant(0.25, Numbers(low=0.05, high=0.95))
 
     def check(self) -> None:
+        parameters = sum(outputs * inputs for outputs, inputs in self.shapes)
+        if parameters > MOST_PARAMETERS:
+            raise ValueError(
+                f"MLP: hidden={self.hidden} and layers={self.layers} make {parameters:,} parameters, "
+                f"at most {MOST_PARAMETERS:,}"
+            )
         examples = len(self.split.y_train)
         if self.batch_size is not None and self.batch_size > examples:
             raise ValueError(

@@ -29,7 +29,7 @@ class QuadraticFit(Problem):
     Args:
         a, b, c: the true coefficients.
         noise: standard deviation of the noise on y.
-        points: how many points, evenly spaced on [low, high]; at least 3.
+        points: how many points, evenly spaced on [low, high]; from 3 to a million.
         low, high: the range of x.
         scale: what the objective is multiplied by, above 0; 2 makes it the mean squared
             error, the article's stated loss.
@@ -39,7 +39,7 @@ class QuadraticFit(Problem):
     b: float = constant(3.0, Numbers())
     c: float = constant(4.0, Numbers())
     noise: float = constant(0.5, Numbers(low=0))
-    points: int = constant(100, Numbers(low=3, integer=True))
+    points: int = constant(100, Numbers(low=3, high=1_000_000, integer=True))
     low: float = constant(-3.0, Numbers())
     high: float = constant(3.0, Numbers())
     scale: float = constant(1.0, Numbers(low=1e-300))

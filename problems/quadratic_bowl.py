@@ -22,7 +22,7 @@ class QuadraticBowl(Problem):
     A seed draws the start from N(0, 1) in every coordinate, and the noise of the gradients.
 
     Args:
-        dim: number of coordinates, from 2.
+        dim: number of coordinates, from 2 to 2,000.
         condition: largest over smallest eigenvalue, from 1.
         spectrum: log, linear, or spike (all 1 but one).
         rotated: whether H is rotated.
@@ -30,7 +30,7 @@ class QuadraticBowl(Problem):
             gradient at each step; 0 is none.
     """
 
-    dim: int = constant(10, Numbers(low=2, integer=True))
+    dim: int = constant(10, Numbers(low=2, high=2_000, integer=True))
     condition: float = constant(100.0, Numbers(low=1))
     spectrum: str = constant("log", Choice(("log", "linear", "spike")))
     rotated: bool = constant(False, Flag())

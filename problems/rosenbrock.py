@@ -18,12 +18,12 @@ class Rosenbrock(Problem):
     near :math:`x_1 = -1` (Shang & Qiu, 2006); suboptimality counts from the global one.
 
     Args:
-        dim: number of coordinates, from 2.
+        dim: number of coordinates, from 2 to 100,000.
         perturbation: standard deviation of the normal noise that a seed adds to the
             classic start (-1.2, 1, -1.2, 1, ...); seed 0 adds none.
     """
 
-    dim: int = constant(2, Numbers(low=2, integer=True))
+    dim: int = constant(2, Numbers(low=2, high=100_000, integer=True))
     perturbation: float = constant(0.1, Numbers(low=0))
 
     @property

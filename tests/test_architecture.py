@@ -14,7 +14,7 @@ import yaml
 from command_line import ROOT
 
 ROOMS = ("optim", "problems", "experiments", "hydra_plugins")
-APPS = ("app", "run", "tune", "report", "reproduce", "benchmark", "check")
+APPS = ("app", "arguments", "configuration", "run", "tune", "report", "reproduce", "benchmark", "check")
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for room in ROOMS
@@ -45,7 +45,20 @@ STAGES = [
     ("illustrations", "report"),
     ("reproduce",),
 ]
-BESIDE = ("app", "progress", "pool", "run", "tune", "benchmark", "check")  # commands, and what commands share
+# Commands, and what commands share.
+BESIDE = (
+    "app",
+    "arguments",
+    "configuration",
+    "progress",
+    "pool",
+    "batch",
+    "grid",
+    "run",
+    "tune",
+    "benchmark",
+    "check",
+)
 
 
 # What a module imports
@@ -285,7 +298,7 @@ def test_there_are_experiments() -> None:
 
 MACHINE_PATH = re.compile(r"(?<![\w.:/<])/(?:home|root|tmp|work|Users|mnt)/\w+")
 WRITTEN = (".py", ".yaml", ".yml", ".md", ".toml", ".txt", ".cff", ".csv", "")
-NOT_OURS = {".git", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv"}
+NOT_OURS = {".git", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".venv"}
 
 
 def written_files() -> list[Path]:

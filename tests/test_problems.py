@@ -286,8 +286,8 @@ def test_the_default_is_allowed(cls: type[Problem], name: str, allowed: Numbers 
 
 
 ERRORS = [
-    ("rosenbrock", {"dim": 1}, "Rosenbrock: dim must be an integer in [2, inf), got 1"),
-    ("rosenbrock", {"dim": 2.0}, "Rosenbrock: dim must be an integer in [2, inf), got 2.0"),
+    ("rosenbrock", {"dim": 1}, "Rosenbrock: dim must be an integer in [2, 100000], got 1"),
+    ("rosenbrock", {"dim": 2.0}, "Rosenbrock: dim must be an integer in [2, 100000], got 2.0"),
     ("quadratic", {"noise": -1}, "QuadraticFit: noise must be a number in [0, inf), got -1"),
     ("quadratic", {"a": "2"}, "QuadraticFit: a must be a number in (-inf, inf), got '2'"),
     (

@@ -12,8 +12,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 
-from experiments.app import CONF, swept
-from experiments.run import Request
+from experiments.arguments import CONF, swept
+from experiments.grid import Request
 from hydra_plugins.lane_sweeper.axes import Job, quoted, split, values
 from hydra_plugins.lane_sweeper.plan import Planner
 from optim import OPTIMIZERS

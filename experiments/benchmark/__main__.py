@@ -19,7 +19,7 @@ PROBLEMS = ("quadratic", "logistic", "rosenbrock")
 
 
 def benchmark(config: DictConfig) -> Path:
-    """Measure, then write table, page and figure into the folder ``benchmark`` of the results."""
+    """Measure, then write table, page and figures into the folder ``benchmark`` of the results."""
     with bad_input_ends_here():
         plan = plan_of(config)
     print(machine())
@@ -33,7 +33,7 @@ def benchmark(config: DictConfig) -> Path:
     write(folder, rows, machine())
     for text in targets(rows):
         print(text.replace("**", ""))
-    print(f"table, page and figure: {folder}/benchmark.csv, .md, .png, .svg")
+    print(f"table, page and figures: {folder}/benchmark.csv, .md, .png, .svg, first_call.png, .svg")
     return folder
 
 

@@ -111,10 +111,14 @@ class Contestant:
         """Tell whether it is measured at that number of lanes."""
         return self.block == 1 or (lanes > self.block and lanes % self.block == 0)
 
-    def prepare(self, case: Case) -> Prepared:
+    def load(self) -> Callable[[Case], Prepared]:
+        """Return the function that prepares a case, with all that it imports imported."""
         module, function = self.place
-        prepared: Prepared = getattr(import_module(f"{__package__}.{module}"), function)(case)
-        return prepared
+        prepare: Callable[[Case], Prepared] = getattr(import_module(f"{__package__}.{module}"), function)
+        return prepare
+
+    def prepare(self, case: Case) -> Prepared:
+        return self.load()(case)
 
 
 ALL = "best loss, hit times, history"

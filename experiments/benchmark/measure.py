@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import IO, Any
 
 from experiments.benchmark.case import CONTESTANTS, Case
-from experiments.benchmark.worker import Repetition
+from experiments.benchmark.worker import FirstCall, Repetition
 
 ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -29,7 +29,7 @@ class Measurement:
 
     case: Case
     contestant: str
-    compile_seconds: float
+    first: FirstCall
     repetitions: tuple[Repetition, ...]
 
 
@@ -98,23 +98,32 @@ def race(case: Case, workers: dict[str, Worker], repeats: int) -> list[Measureme
     """Measure all contestants on a case, in turn, so that all meet the same machine."""
     rounds = [{name: worker.repetition() for name, worker in workers.items()} for _ in range(repeats)]
     return [
-        Measurement(case, name, worker.compile_seconds, tuple(turn[name] for turn in rounds))
+        Measurement(case, name, worker.first, tuple(turn[name] for turn in rounds))
         for name, worker in workers.items()
     ]
 
 
 class Worker:
-    """A process that has one contestant ready, or is about to."""
+    """A process that has one contestant ready, or is about to.
+
+    ``first`` is what its first call took, once there has been one.
+    """
+
+    first: FirstCall
 
     def __init__(self, name: str, process: subprocess.Popen[str], work: dict[str, Any]) -> None:
         self.name = name
         self.process = process
-        self.compile_seconds = 0.0
         self.ask(json.dumps(work))
 
     def wait(self) -> None:
-        """Wait until it is ready."""
-        self.compile_seconds = self.answer()["compile_seconds"]
+        """Wait until all is imported."""
+        self.answer()
+
+    def first_call(self) -> None:
+        """Let it do its work for the first time."""
+        self.ask("first")
+        self.first = FirstCall(**self.answer())
 
     def repetition(self) -> Repetition:
         """Let it do one repetition."""
@@ -134,16 +143,21 @@ class Worker:
 
 @contextmanager
 def started(case: Case, plan: Plan, names: Sequence[str]) -> Iterator[dict[str, Worker]]:
-    """Start contestants on a case, on all cores, wait until they are ready, and end them afterwards."""
+    """Start contestants on a case and end them afterwards.
+
+    They import on all cores; then each in turn does its first call.
+    """
     free = cores()
     with ExitStack() as processes:
         workers = {}
         for index, name in enumerate(names):
             work = {"contestant": name, "case": asdict(case), "seconds": plan.seconds}
-            work |= {"prepare_on": free[index % len(free)], "run_on": free[-1]}
+            work |= {"import_on": free[index % len(free)], "run_on": free[-1]}
             workers[name] = Worker(name, processes.enter_context(process()), work)
         for worker in workers.values():
             worker.wait()
+        for worker in workers.values():
+            worker.first_call()
         yield workers
 
 

@@ -1,8 +1,8 @@
 """One contestant in a process of its own: python -m experiments.benchmark.worker.
 
-Reads what to do from standard input, one line of JSON, makes it ready and says so. Then
-each further line asks for one repetition and is answered with one line of JSON. (Where a
-library writes to standard output, it goes to standard error.)
+Reads what to do from standard input, one line of JSON, imports what that needs and says so.
+The next line asks for the first call, each further line for one repetition; each is answered
+with one line of JSON. (Where a library writes to standard output, it goes to standard error.)
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from experiments.benchmark.case import CONTESTANTS, Case
+from experiments.benchmark.case import CONTESTANTS, Case, Prepared
 
 
 @dataclass(frozen=True)
@@ -35,20 +35,46 @@ class Repetition:
     peak_memory_mb: float
 
 
+@dataclass(frozen=True)
+class FirstCall:
+    """What the first call in a process took, from the case to its results.
+
+    That is: making the data, starting the library, tracing and compiling where there is a
+    compiler, and one run. Imports come before and are not counted.
+    """
+
+    lane_steps: int
+    cpu_seconds: float
+    wall_seconds: float
+    compile_seconds: float
+
+
 def main() -> None:
     answers = sys.stdout
     with redirect_stdout(sys.stderr):
         work = json.loads(sys.stdin.readline())
-        hold_to(work["prepare_on"])
-        prepared = CONTESTANTS[work["contestant"]].prepare(Case(**work["case"]))
-        prepared.run()
+        hold_to(work["import_on"])
+        prepare = CONTESTANTS[work["contestant"]].load()
         hold_to(work["run_on"])
-        answer(answers, {"compile_seconds": prepared.compile_seconds})
+        answer(answers, {})
+        sys.stdin.readline()
+        first, run = first_call(prepare, Case(**work["case"]))
+        hold_to(work["run_on"])  # the threads that the library has started since, too
+        answer(answers, asdict(first))
         for _ in sys.stdin:
-            answer(answers, asdict(repetition(prepared.run, work["seconds"])))
+            answer(answers, asdict(repetition(run, work["seconds"])))
 
 
-def answer(answers: IO[str], content: dict[str, float]) -> None:
+def first_call(prepare: Callable[[Case], Prepared], case: Case) -> tuple[FirstCall, Callable[[], int]]:
+    """Make a case ready and do the work for the first time; return what that took, and the work."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    prepared = prepare(case)
+    lane_steps = prepared.run()
+    took = time.process_time() - cpu, time.perf_counter() - wall
+    return FirstCall(lane_steps, *took, prepared.compile_seconds), prepared.run
+
+
+def answer(answers: IO[str], content: dict[str, Any]) -> None:
     print(json.dumps(content), file=answers, flush=True)
 
 

@@ -3,15 +3,19 @@
 # Hydra's search for plugins runs this file a second time, outside sys.modules. What is made here
 # is therefore compared as the tuple it is, never by its class.
 import itertools
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString, RangeSweep
 
-SPACED = re.compile(r"(logspace|linspace):([^:]+):([^:]+):([^:]+)")
+SPACED = re.compile(r"(logspace|linspace):([^:]+):([^:]+):([^:,)'\"]+)")
+MOST_VALUES = 1_000_000  # of one key
+MOST_JOBS = 10_000
 
 
 class Job(NamedTuple):
@@ -51,12 +55,13 @@ def split(
     jobs, missing, cells = [], dict.fromkeys([*axes, *(o.get_key_element() for o in nested)], 0), 0
     for chosen in product(choices):
         cells += 1
-        has = {key: has_key(chosen, key) for key in missing}
+        has = {key: key.startswith(("+", "~")) or has_key(chosen, key) for key in missing}
         for key, present in has.items():
             missing[key] += not present
         kept = [o for o in nested if has[o.get_key_element()]]
         inside = {key: text for key, text in axes.items() if has[key]}
         jobs += [Job((*chosen, *rest), inside) for rest in product(kept)]
+        check_jobs(len(jobs), fixed)
     nowhere = [key for key, count in missing.items() if count == cells]
     if nowhere:
         raise KeyError(str(last[nowhere[0]].input_line))
@@ -67,20 +72,59 @@ def split(
 
 def product(overrides: Sequence[Override]) -> list[list[str]]:
     """Return the Cartesian product of the sweeps among these overrides."""
-    return [list(choice) for choice in itertools.product(*map(choices_of, overrides))]
+    levels = [choices_of(override) for override in overrides]
+    check_jobs(math.prod(map(len, levels)), overrides)
+    return [list(choice) for choice in itertools.product(*levels)]
+
+
+def check_jobs(count: int, overrides: Sequence[Override]) -> None:
+    """Raise ValueError for more jobs than can be planned."""
+    if count > MOST_JOBS:
+        swept = " ".join(str(override.input_line) for override in overrides if varies(override))
+        raise ValueError(
+            f"{swept}: at most {MOST_JOBS:,} cells in one grid, got {count:,}; "
+            "seeds and the optimizer's numbers may have more values"
+        )
 
 
 def choices_of(override: Override) -> list[str]:
     """Return one override for each value of a sweep, equal ones once; or the override itself."""
     key = override.get_key_element()
+    if any(isinstance(value, str) and SPACED.fullmatch(value) for value in listed(override)):
+        return [f"{key}={value}" for value in dict.fromkeys(values(key, written(override)))]
     if not override.is_sweep_override():
         return [f"{key}={override.get_value_element_as_str()}"]
     if not override.is_discrete_sweep():
         raise ValueError(f"{override.input_line}: an interval has no count; write the values")
+    check_range(override)
     found = list(dict.fromkeys(f"{key}={value}" for value in override.sweep_string_iterator()))
     if not found:
         raise ValueError(f"{override.input_line}: there must be at least one value, got none")
     return found
+
+
+def check_range(override: Override) -> None:
+    """Raise ValueError for a range without end, or of more values than one key may have."""
+    sweep = override.value()
+    if not isinstance(sweep, RangeSweep):
+        return
+    numbers = (sweep.start or 0, sweep.stop or 0, 1 if sweep.step is None else sweep.step)
+    if not all(isinstance(number, int) or math.isfinite(number) for number in numbers) or not numbers[2]:
+        raise ValueError(f"{override.input_line}: a range needs finite ends and a step other than 0")
+    start, stop, step = map(Fraction, numbers)
+    count = math.ceil((stop - start) / step)
+    if count > MOST_VALUES:
+        raise ValueError(f"{override.input_line}: at most {MOST_VALUES:,} values of one key, got {count:,}")
+
+
+def listed(override: Override) -> list[Any]:
+    """Return the values that stand in an override; of a range the first, of a glob or an interval none."""
+    value = override.value()
+    if isinstance(value, RangeSweep):
+        return [value.start]
+    if isinstance(value, ChoiceSweep):
+        return [each.text if isinstance(each, QuotedString) else each for each in value.list]
+    return [] if override.is_sweep_override() else [value]
 
 
 def varies(override: Override) -> bool:
@@ -108,6 +152,7 @@ def values(key: str, text: str) -> list[Any]:
         raise ValueError(
             f"{key}={text}: how many values? Write logspace:low:high:count or linspace:low:high:count"
         )
+    check_range(override)
     elements = override.sweep_iterator() if override.is_sweep_override() else [override.value()]
     found = [value for element in elements for value in spaced(key, element)]
     if not found:
@@ -126,10 +171,11 @@ def spaced(key: str, element: Any) -> Iterable[Any]:
         low, high, count = float(match[2]), float(match[3]), int(match[4])
     except ValueError:
         low, high, count = 0.0, 0.0, 0
-    if count < 2 or not low < high or (match[1] == "logspace" and low <= 0):
+    finite = math.isfinite(high - low)
+    if not (2 <= count <= MOST_VALUES and finite and low < high) or (match[1] == "logspace" and low <= 0):
         raise ValueError(
             f"{key}={element}: {match[1]}:low:high:count needs "
-            f"{'0 < ' if match[1] == 'logspace' else ''}low < high and a count from 2"
+            f"{'0 < ' if match[1] == 'logspace' else ''}low < high and a count from 2 to {MOST_VALUES:,}"
         )
     grid = np.geomspace(low, high, count) if match[1] == "logspace" else np.linspace(low, high, count)
     # twelve digits: 0.01 on the way from 1e-3 to 1 is then the 0.01 that a user types

@@ -15,6 +15,12 @@ from omegaconf import DictConfig
 
 from hydra_plugins.lane_sweeper.axes import quoted
 
+EXTRAS = {
+    "hydra_joblib_launcher": "parallel",
+    "hydra_ray_launcher": "ray",
+    "hydra_submitit_launcher": "slurm",
+}
+
 
 class LaneSweeper(Sweeper):
     """Take ``seed`` and the optimizer's numbers out of the Cartesian product.
@@ -31,13 +37,18 @@ class LaneSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context = hydra_context
         self.config = config
-        self.launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
-        )
+        from experiments.app import fail
+
+        try:
+            self.launcher = Plugins.instance().instantiate_launcher(
+                hydra_context=hydra_context, task_function=task_function, config=config
+            )
+        except RuntimeError:  # how Hydra says that it has not found the plugin
+            fail(not_installed(str(config.hydra.launcher._target_)))
 
     def sweep(self, arguments: list[str]) -> None:
         # imported here: Hydra loads every plugin at every start, whatever the command
-        from experiments.run import Launch, run_grid
+        from experiments.grid import Launch, run_grid
         from hydra_plugins.lane_sweeper.plan import Planner
 
         assert self.config is not None
@@ -59,6 +70,14 @@ class LaneSweeper(Sweeper):
         except Exception as error:  # the launcher gave up: no batch is known to have ended
             return [error] * len(batches)
         return [ended(result) for result in returns]
+
+
+def not_installed(target: str) -> str:
+    """Return the line for a launcher whose plugin is not there."""
+    plugin = target.split(".")[1]
+    extra = EXTRAS.get(plugin)
+    install = f"pip install -e '.[{extra}]' brings it" if extra else "install it"
+    return f"hydra/launcher: its plugin {plugin} is not installed; {install}"
 
 
 def sizes(config: DictConfig) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.lane_sweeper.axes import Job, split, values
 
 log = logging.getLogger(__name__)
+MANY = 100  # jobs; to plan more takes ten seconds and longer
 
 
 class Planner:
@@ -30,11 +31,13 @@ class Planner:
     def plan(self, arguments: Sequence[str]) -> list[Any]:
         """Return the requests of these overrides; bad input ends the command."""
         from experiments.app import bad_input_ends_here
+        from experiments.configuration import check_one_study
         from experiments.run import request_from
 
         with bad_input_ends_here():
             jobs, dropped = self.jobs(arguments)
             configs = [self.compose(job.overrides) for job in jobs]
+            check_one_study(configs)
         requests = [request_from(config, job.axes) for job, config in zip(jobs, configs, strict=True)]
         for line in dropped:
             log.info(line)
@@ -42,13 +45,18 @@ class Planner:
 
     def jobs(self, arguments: Sequence[str]) -> tuple[list[Job], list[str]]:
         """Return the jobs, and a line for each key that is dropped where it does not apply."""
-        from experiments.app import unknown_key
+        from experiments.arguments import unknown_key
 
-        params = [f"{key}={text}" for key, text in (self.config.hydra.sweeper.params or {}).items()]
+        brought = self.config.hydra.sweeper.params or {}
+        if not isinstance(brought, Mapping):
+            raise ValueError(f"hydra.sweeper.params must be keys and their sweeps, got {brought!r}")
+        params = [f"{key}={text}" for key, text in brought.items()]
         parser = OverridesParser.create(config_loader=self.loader)
         overrides = parser.parse_overrides([*params, *arguments])
         try:
             jobs, dropped = split(overrides, is_number, self.has_key)
+            if len(jobs) > MANY:
+                log.info(f"planning {len(jobs):,} cells")
             read = {key for job in jobs for key in self.read(job)}
             if read:  # what another key interpolates must vary between jobs
                 jobs, dropped = split(overrides, lambda key: is_number(key) and key not in read, self.has_key)

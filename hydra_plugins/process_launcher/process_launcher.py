@@ -25,6 +25,10 @@ class ProcessLauncher(Launcher):
     """
 
     def __init__(self, workers: int | None) -> None:
+        if workers is not None and (type(workers) is not int or workers < 1):
+            raise ValueError(
+                f"hydra.launcher.workers must be an integer in [1, inf) or null, got {workers!r}"
+            )
         self.workers = workers
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
