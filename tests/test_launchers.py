@@ -1,10 +1,16 @@
 """The same grid under every launcher leaves the same study, to the last bit."""
 
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from command_line import Ended, apart, files, here
-from studies import STUDY, same_numbers
+from command_line import Ended, apart, files, finished, here, start
+from studies import STUDY, rows_on_disk, same_numbers
 
 from experiments.audit import audit
 from experiments.store import Store
@@ -52,3 +58,47 @@ def test_joblib(tmp_path: Path, reference: Path) -> None:
 def test_submitit_on_this_machine(tmp_path: Path, reference: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
     is_the_same(tmp_path, reference, launched(tmp_path, "submitit_local"))
+
+
+# --- Ray: the command starts a cluster on this machine and stops it ---
+
+
+def test_ray(tmp_path: Path, reference: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_ray_launcher")
+    is_the_same(tmp_path, reference, launched(tmp_path, "ray", "+hydra.launcher.ray.init.num_cpus=2"))
+
+
+def test_the_death_of_a_worker_of_ray_costs_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_ray_launcher")
+    grid = ("-m", "steps=1000", "record.points=5", "problem=rosenbrock", "seed=range(0,20000)", "jobs=4")
+    (tmp_path / "alone").mkdir()
+    assert here(tmp_path / "alone", "run", *grid, "hydra/launcher=basic").code == 0
+    process = start(tmp_path, "run", *grid, "hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2")
+    killed = first_worker_of_ray(process)
+    os.kill(killed, signal.SIGKILL)
+    ended = finished(process)
+    assert ended.code == 0
+    assert "Traceback" not in ended.err
+    assert rows_on_disk(tmp_path / STUDY) == 20000
+    same_numbers(tmp_path / STUDY, tmp_path / "alone" / STUDY)
+
+
+def first_worker_of_ray(process: subprocess.Popen[str]) -> int:
+    """Return the first process that runs a job of a grid, as soon as it does."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        for name in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                if name.read_bytes().startswith(b"ray::_run_job") and process.pid in ancestors(name.parent):
+                    return int(name.parent.name)
+        time.sleep(0.01)
+    process.kill()
+    return pytest.fail(f"no job was run: {finished(process)}")
+
+
+def ancestors(entry: Path) -> Iterator[int]:
+    """Yield the parent of a process of /proc, its parent and so on."""
+    while entry.name != "0":
+        parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+        entry = entry.with_name(parent)
+        yield int(parent)
