@@ -75,7 +75,9 @@ def tuning_runs(runs: pd.DataFrame) -> pd.DataFrame:
 
 def rerun(pool: pd.DataFrame, reported: pd.DataFrame) -> pd.DataFrame:
     """Return the runs of a pool whose problem and setting are among those reported."""
-    keys = [*tables.PAIR, *(str(key) for key in pool if str(key).startswith(("optimizer.", "problem.")))]
+    keys = [str(key) for key in pool if str(key).startswith(("optimizer", "problem"))]
+    if not keys:  # one setting alone
+        return pool
     there, known = (pd.MultiIndex.from_frame(runs[keys].astype(str)) for runs in (pool, reported))
     return pool[there.isin(known)]
 
