@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from experiments.benchmark.__main__ import plan_of
 from experiments.benchmark.article_loop import RULES, one_run
 from experiments.benchmark.case import CONTESTANTS, Case, Contestant, Prepared
+from experiments.benchmark.grids import Whole, grid_targets, read_forecast, size_of, whole
 from experiments.benchmark.measure import Measurement, Plan
 from experiments.benchmark.objectives import OBJECTIVES, Lanes, lanes_of, objective
 from experiments.benchmark.summary import FIRST, RATE, chart, lead, page, table, targets
@@ -266,6 +267,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_small_benchmark(tmp_path: Path) -> None:
     done = run(
+        "parts=[engine]",
         "optimizers=[rmsprop]",
         "problems=[quadratic]",
         "lanes=[64,1]",
@@ -290,6 +292,54 @@ def test_a_small_benchmark(tmp_path: Path) -> None:
     assert rows[rows["contestant"] == "engine"]["engine_ratio"].tolist() == [1, 1]
 
 
+# --- Whole grids ---
+
+SAID = (
+    "1 cells, 1,000,000 runs, of which 0 are stored; the others take about 25 s in 8 jobs, 2 at\nonce, and "
+    "721 MB on disk. Nothing was run."
+)
+WHOLES = {
+    "basic": Whole(40.0, 200.0, 44.0, ""),
+    "processes": Whole(20.0, 700.0, 44.0, ""),
+    "dry": Whole(2.0, 200.0, 0.0, SAID),
+    "many": Whole(30.0, 1200.0, 700.0, ""),
+    "again": Whole(11.0, 900.0, 0.0, ""),
+    "report": Whole(30.0, 1500.0, 1.0, ""),
+}
+
+
+def test_a_forecast_is_read_as_it_was_said() -> None:
+    assert read_forecast(SAID) == (25, 721)
+    assert read_forecast(SAID.replace("25 s", "2 min").replace("721 MB", "1.5 GB")) == (120, 1500)
+    with pytest.raises(RuntimeError, match="no forecast"):
+        read_forecast("nothing")
+
+
+def test_targets_of_grids_are_told_as_they_are() -> None:
+    told = [target.told() for target in grid_targets(WHOLES, bare=28.0)]
+    assert [line.partition("**: ")[2] for line in told] == [
+        "2 times.",
+        "1.07 times.",
+        "1.5 GB.",
+        "0.7 GB.",
+        "11 s.",
+        "30 s.",
+        "1.2 times off.",
+    ]
+    assert ["**Not reached**" in line for line in told] == [False] * 4 + [True] + [False] * 2
+
+
+def test_a_command_is_measured_with_all_its_processes(tmp_path: Path) -> None:
+    grid = ["-m", "optimizer=sgd,adam", "seed=0,1", "steps=20", "record.points=3", "jobs=2"]
+    done = whole(tmp_path, "run", *grid)
+    assert "4 runs done" in done.said
+    assert done.seconds > 0
+    assert done.disk_mb == pytest.approx(size_of(tmp_path) / 1e6)
+    assert 50 < done.peak_memory_mb < 4000 or np.isnan(done.peak_memory_mb)
+    with pytest.raises(RuntimeError, match="ended with 2"):
+        whole(tmp_path, "run", "steps=0")
+
+
 def test_bad_input_ends_with_one_line(tmp_path: Path) -> None:
     done = run("lanes=[0]", f"results={tmp_path}")
     assert done.returncode == 2
@@ -310,7 +360,7 @@ def test_bad_input_ends_with_one_line(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_measured_is_said(key: str, value: Any, message: str) -> None:
     config = OmegaConf.load(ROOT / "conf" / "benchmark.yaml")
-    settings = {k: v for k, v in config.items() if k not in ("defaults", "hydra")}
+    settings = {k: v for k, v in config.items() if k not in ("defaults", "hydra", "parts", "runs")}
     assert plan_of(OmegaConf.create(settings)).races > 0
     with pytest.raises(ValueError, match=message):
         plan_of(OmegaConf.create(settings | {key: value}))

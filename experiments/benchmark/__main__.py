@@ -10,31 +10,55 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.app import bad_input_ends_here, command
 from experiments.benchmark.case import CONTESTANTS, ENGINE
+from experiments.benchmark.grids import LRS, bare_seconds, grid_targets, grids, write_grids
 from experiments.benchmark.machine import machine
 from experiments.benchmark.measure import Measurement, Plan, races
 from experiments.benchmark.summary import RATE, row, table, targets, write
 from optim import OPTIMIZERS
 
+PARTS = ("engine", "grids")
 PROBLEMS = ("quadratic", "logistic", "rosenbrock")
 
 
 def benchmark(config: DictConfig) -> Path:
-    """Measure, then write table, page and figures into the folder ``benchmark`` of the results."""
+    """Measure, then write tables, pages and figures into the folder ``benchmark`` of the results."""
     with bad_input_ends_here():
+        check_names("parts", list(config.parts), list(PARTS))
+        check_number("runs", config.runs, LRS)
         plan = plan_of(config)
     print(machine())
+    folder = Path(config.results) / "benchmark"
+    if "engine" in config.parts:
+        benchmark_engine(plan, folder)
+    if "grids" in config.parts:
+        benchmark_grids(config.runs, folder)
+    return folder
+
+
+def benchmark_engine(plan: Plan, folder: Path) -> None:
+    """Let the engine and its peers race."""
     began, done = time.perf_counter(), []
     for number, measurements in enumerate(races(plan), start=1):
         done += measurements
         left = (time.perf_counter() - began) / number * (plan.races - number)
         print(f"[{number}/{plan.races}] {line(measurements)} ({left:,.0f} s left)", flush=True)
-    folder = Path(config.results) / "benchmark"
     rows = table(done)
     write(folder, rows, machine())
     for text in targets(rows):
         print(text.replace("**", ""))
     print(f"table, page and figures: {folder}/benchmark.csv, .md, .png, .svg, first_call.png, .svg")
-    return folder
+
+
+def benchmark_grids(runs: int, folder: Path) -> None:
+    """Run whole grids through the command line."""
+    bare, measured = bare_seconds(runs), {}
+    for name, each in grids(runs):
+        measured[name] = each
+        print(f"{name}: {each.seconds:.1f} s", flush=True)
+    write_grids(folder, measured, bare, machine())
+    for target in grid_targets(measured, bare):
+        print(target.told().replace("**", ""))
+    print(f"table and page: {folder}/grids.csv, .md")
 
 
 def plan_of(config: DictConfig) -> Plan:
@@ -45,7 +69,9 @@ def plan_of(config: DictConfig) -> Plan:
     """
     settings = OmegaConf.to_container(config, resolve=True)
     assert isinstance(settings, dict)
-    wanted: dict[str, Any] = {str(key): value for key, value in settings.items() if key != "results"}
+    wanted: dict[str, Any] = {
+        str(key): value for key, value in settings.items() if key not in ("results", "parts", "runs")
+    }
     check_names("optimizers", wanted["optimizers"], list(OPTIMIZERS))
     check_names("problems", wanted["problems"], list(PROBLEMS))
     check_names("contestants", wanted["contestants"], list(CONTESTANTS))
