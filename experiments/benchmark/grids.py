@@ -143,7 +143,8 @@ class Target(NamedTuple):
     def told(self) -> str:
         """Return in words whether it is reached."""
         reached = self.value >= self.limit if self.at_least else self.value < self.limit
-        return f"Target: {self.what}. **{'Reached' if reached else 'Not reached'}**: {self.value:.3g} {self.unit}."
+        verdict = "Reached" if reached else "Not reached"
+        return f"Target: {self.what}. **{verdict}**: {self.value:.3g} {self.unit}."
 
 
 def grid_targets(measured: Mapping[str, Whole], bare: float) -> list[Target]:
