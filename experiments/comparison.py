@@ -6,6 +6,7 @@ Settings are chosen on a third of the seeds and compared on the others, which ch
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -21,9 +22,13 @@ REFERENCE = "rmsprop"
 SPECIAL_CASES = {"adam": "rmsprop"}
 """An optimizer and another that it contains, or nearly: it should not lose to it when tuned well."""
 
+WITHOUT = ("optimizer.momentum",)
+"""Hyperparameters whose 0 makes an optimizer the special case without them."""
+
 
 def comparison_parts(runs: pd.DataFrame, measure: str, factor: float) -> Iterator[Part]:
     """Yield the alarms, and the comparison over problems at settings chosen on other seeds."""
+    runs = tables.labelled(runs)
     choosing, reported = split_seeds(runs)
     best = tables.best_settings(choosing, measure)
     chosen = tables.runs_at(reported, best)
@@ -33,47 +38,67 @@ def comparison_parts(runs: pd.DataFrame, measure: str, factor: float) -> Iterato
         "There are too few seeds to choose settings on some and compare on others: all that follows was "
         "chosen by the same runs that it shows, and flatters whoever had more settings to choose from."
         if same
-        else f"Settings were chosen by the lowest median {measure} on seeds {span(choosing)}, and are "
+        else f"Settings were chosen by the best median {measure} on seeds {span(choosing)}, and are "
         f"compared on seeds {span(reported)}."
     )
-    warnings = alarms(runs, best, factor)
+    warnings = alarms(runs, measure, factor)
     yield Text("Alarms:" if warnings else "No alarms.")
     if warnings:
         yield bullet_list(warnings)
     if chosen["optimizer"].nunique() < 2:
         yield Text("Nothing to compare: run two optimizers at least, optimizer=sgd,rmsprop.")
         return
-    yield from cost_parts(chosen)
-    yield from rank_parts(chosen, measure)
-    yield from pair_parts(chosen, measure)
+    for part in (*cost_parts(chosen), *rank_parts(chosen, measure), *pair_parts(chosen, measure)):
+        yield part if isinstance(part, Text) else replace(part, runs=chosen)
 
 
 def split_seeds(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the runs that choose settings and those that are reported; the same if there are few seeds.
 
-    Tuning seeds choose where there are any; else the upper third of at least three seeds.
+    Tuning seeds choose where there are any, among the trials that were rerun on other seeds;
+    else the upper third of at least three seeds.
     """
     seeds = np.sort(runs["seed"].unique())
     if seeds[-1] >= tuning.FIRST_TUNING_SEED > seeds[0]:
-        first = tuning.FIRST_TUNING_SEED
-    elif len(seeds) >= 3:
-        first = int(seeds[-(len(seeds) // 3)])
-    else:
+        reported = runs[runs["seed"] < tuning.FIRST_TUNING_SEED]
+        return rerun(tuning_runs(runs), reported), reported
+    if len(seeds) < 3:
         return runs, runs
+    first = int(seeds[-(len(seeds) // 3)])
     return runs[runs["seed"] >= first], runs[runs["seed"] < first]
+
+
+def tuning_runs(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs on tuning seeds: the trials of a search, every one on the same seeds."""
+    return runs[runs["seed"] >= tuning.FIRST_TUNING_SEED]
+
+
+def rerun(pool: pd.DataFrame, reported: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs of a pool whose problem and setting are among those reported."""
+    keys = [str(key) for key in pool if str(key).startswith(("optimizer", "problem"))]
+    if not keys:  # one setting alone
+        return pool
+    there, known = (pd.MultiIndex.from_frame(runs[keys].astype(str)) for runs in (pool, reported))
+    return pool[there.isin(known)]
 
 
 def span(runs: pd.DataFrame) -> str:
     return f"{runs['seed'].min():,} to {runs['seed'].max():,}"
 
 
-def alarms(runs: pd.DataFrame, best: pd.DataFrame, factor: float) -> list[str]:
+def alarms(runs: pd.DataFrame, measure: str, factor: float) -> list[str]:
     """Return a line for each sign that a comparison is unfair.
 
     The best learning rate lies at an end of its grid (Wilson et al., 2017); an optimizer
-    loses to one that it contains (Choi et al., 2019).
+    loses to one that it contains, or to itself without momentum (Choi et al., 2019).
     """
-    return [*edge_alarms(runs, best), *special_case_alarms(best, factor)]
+    choosing, reported = split_seeds(runs)
+    best = tables.best_settings(choosing, measure)
+    return [
+        *edge_alarms(runs, best),
+        *special_case_alarms(best, measure, factor),
+        *without_alarms(choosing, reported, measure, factor),
+    ]
 
 
 def edge_alarms(runs: pd.DataFrame, best: pd.DataFrame) -> list[str]:
@@ -90,19 +115,66 @@ def edge_alarms(runs: pd.DataFrame, best: pd.DataFrame) -> list[str]:
     return lines
 
 
-def special_case_alarms(best: pd.DataFrame, factor: float) -> list[str]:
+def special_case_alarms(best: pd.DataFrame, measure: str, factor: float) -> list[str]:
     """Return a line for each optimizer that does worse, by the factor, than one that it nearly contains."""
     lines = []
     medians = best.astype({"problem": str}).pivot(index="problem", columns="optimizer", values="median")
     for larger, smaller in SPECIAL_CASES.items():
         if {larger, smaller} <= set(medians):
-            loses = medians.index[medians[larger] > factor * medians[smaller]]
+            loses = worse(medians[larger], medians[smaller], measure, factor)
             if len(loses):
                 lines.append(
                     f"{larger} loses to {smaller}, which it nearly contains, on {len(loses)} of "
                     f"{len(medians)} problems ({named(loses)}); its other hyperparameters want tuning"
                 )
     return lines
+
+
+def worse(these: pd.Series, those: pd.Series, measure: str, factor: float) -> list[str]:
+    """Return the problems, the index, on which these medians are worse than those by more than the factor."""
+    kind = tables.measure_of(measure, [measure])
+    if kind.higher_is_better:
+        return [str(name) for name in these.index[these * factor < those]]
+    return [str(name) for name in these.index[kind.cost(these) > factor * kind.cost(those)]]
+
+
+def without_alarms(choosing: pd.DataFrame, reported: pd.DataFrame, measure: str, factor: float) -> list[str]:
+    """Return a line for each optimizer whose best setting with momentum loses to its best without.
+
+    Both are chosen among the runs that choose settings, or, where those have none without
+    momentum, as when a search drew it, both among the reported runs.
+    """
+    lines = []
+    for key in WITHOUT:
+        if key not in choosing:
+            continue
+        for optimizer in sorted(choosing["optimizer"].astype(str).unique()):
+            pairs = (with_and_without(runs, optimizer, key, measure) for runs in (choosing, reported))
+            medians = next((pair for pair in pairs if len(pair)), pd.DataFrame())
+            loses = worse(medians["with"], medians["without"], measure, factor) if len(medians) else []
+            if loses:
+                word = key.removeprefix("optimizer.")
+                lines.append(
+                    f"{optimizer} with {word} loses to its own special case, {optimizer} without, on "
+                    f"{len(loses)} of {len(medians)} problems ({named(loses)}); search its {word} and "
+                    "learning rate together, and longer"
+                )
+    return lines
+
+
+def with_and_without(runs: pd.DataFrame, optimizer: str, key: str, measure: str) -> pd.DataFrame:
+    """Return the best medians of an optimizer with that hyperparameter above 0, and at 0: a row a problem.
+
+    Only of the problems that it ran on both with and without.
+    """
+    own = runs[runs["optimizer"] == optimizer]
+    found = {}
+    for name, part in (("with", own[own[key] > 0]), ("without", own[own[key] == 0])):
+        if part.empty:
+            return pd.DataFrame()
+        best = tables.best_settings(part, measure).astype({"problem": str})
+        found[name] = best.set_index("problem")["median"]
+    return pd.DataFrame(found).dropna()
 
 
 def named(problems: Iterable[str], most: int = 3) -> str:
@@ -213,7 +285,7 @@ def pair_parts(chosen: pd.DataFrame, measure: str) -> Iterator[Part]:
 
 def best_of_k_parts(runs: pd.DataFrame, measure: str) -> Iterator[Part]:
     """Yield what more trials buy, where a study was tuned."""
-    pool = runs[runs["seed"] >= tuning.FIRST_TUNING_SEED]
+    pool = tuning_runs(runs)
     if pool.empty:
         return
     trials = tables.by_setting(pool, measure)
@@ -223,4 +295,5 @@ def best_of_k_parts(runs: pd.DataFrame, measure: str) -> Iterator[Part]:
         "best_of_k",
         "Best of k trials of the search, and the probability that an optimizer has the best of all",
         figures.best_of_k(curves, winners, measure, optimizers=NAMES),
+        runs=pool,
     )

@@ -49,6 +49,7 @@ def curves(study: Study) -> Picture | str:
         "learning_curves",
         f"{study.measure} at the best settings: median and quartiles over seeds",
         figure,
+        runs=study.best,
     )
 
 
@@ -102,6 +103,7 @@ def fitted_curve(study: Study) -> Picture | str:
         "fit",
         f"Data of seed {row['seed']} and the curve that {row['optimizer']} ends with",
         fit_of(row, study.history),
+        runs=rows[rows["run"] == row["run"]],
     )
 
 
@@ -132,7 +134,8 @@ def path_figure(study: Study) -> Picture | str:
         return "paths on the contours: run problem=quadratic or problem=rosenbrock problem.dim=2"
     shown = drawn[drawn["problem"].astype(str).isin([landscape.problem for landscape in landscapes])]
     figure = figures.paths(landscapes, study.history, shown, optimizers=NAMES)
-    return Picture("paths", f"Paths of seed {drawn['seed'].min()} at the best settings", figure)
+    caption = f"Paths of seed {drawn['seed'].min()} at the best settings"
+    return Picture("paths", caption, figure, runs=shown)
 
 
 def landscapes_of(runs: pd.DataFrame) -> Iterator[figures.Landscape]:
@@ -186,9 +189,8 @@ def rate_figure(study: Study) -> Picture | str:
     if small.empty:
         return "effective learning rates: run problem=quadratic or problem=rosenbrock"
     figure = figures.effective_rates(study.history, small)
-    return Picture(
-        "effective_rates", "Effective learning rate of each parameter, median and quartiles", figure
-    )
+    caption = "Effective learning rate of each parameter, median and quartiles"
+    return Picture("effective_rates", caption, figure, runs=small)
 
 
 DRAWINGS: tuple[Callable[[Study], Picture | str], ...] = (

@@ -24,20 +24,29 @@ class Text:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its caption; ``name`` is that of its files."""
+    """A table with its caption; ``name`` is that of its files; ``runs`` it was made from, if not from all."""
 
     name: str
     caption: str
     frame: pd.DataFrame
+    runs: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with its caption; ``name`` is that of its files."""
+    """A figure with its caption.
+
+    Attributes:
+        name: that of its files.
+        frame: what it shows, as numbers.
+        runs: those that it was made from, if not from all of its section.
+    """
 
     name: str
     caption: str
     figure: Figure
+    frame: pd.DataFrame | None = None
+    runs: pd.DataFrame | None = None
 
 
 Part = Text | Table | Picture
@@ -64,11 +73,19 @@ def written(folder: Path, part: Part) -> str:
         return part.text
     if isinstance(part, Table):
         markdown = table_text(part.frame)
-        part.frame.to_csv(folder / "tables" / f"{part.name}.csv", index=False, float_format="%.12g")
+        save_csv(folder, part.name, part.frame)
         (folder / "tables" / f"{part.name}.md").write_text(f"{markdown}\n", encoding="utf-8")
         return f"*{part.caption}* ([CSV](tables/{part.name}.csv))\n\n{shortened(part.frame, markdown)}"
     save_figure(part.figure, folder / "figures" / part.name)
-    return f"![{part.caption}](figures/{part.name}.png)\n\n*{part.caption}* ([SVG](figures/{part.name}.svg))"
+    links = f"[SVG](figures/{part.name}.svg)"
+    if part.frame is not None:
+        save_csv(folder, part.name, part.frame)
+        links += f", [CSV](tables/{part.name}.csv)"
+    return f"![{part.caption}](figures/{part.name}.png)\n\n*{part.caption}* ({links})"
+
+
+def save_csv(folder: Path, name: str, frame: pd.DataFrame) -> None:
+    frame.to_csv(folder / "tables" / f"{name}.csv", index=False, float_format="%.12g")
 
 
 def shortened(frame: pd.DataFrame, markdown: str) -> str:

@@ -11,18 +11,27 @@ import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 
-from experiments import tables, tuning
+from experiments import measures, tables, tuning
 from experiments.app import bad_input_ends_here, command, disk_errors_end_here, fail
-from experiments.comparison import best_of_k_parts, by_target, comparison_parts
+from experiments.comparison import (
+    best_of_k_parts,
+    by_target,
+    comparison_parts,
+    span,
+    split_seeds,
+    tuning_runs,
+)
 from experiments.drawings import DRAWINGS, Study
 from experiments.lanes import checked_study
 from experiments.page import Part, Picture, Table, Text, bullet_list, write_page
+from experiments.sources import FOLDER, INDEX, Section, write_sources
 from experiments.store import Store
 from experiments.terminal import closing_table, distinct
 from optim import OPTIMIZERS
 
 NAMES = tuple(OPTIMIZERS)
 MOST_PANELS = 12
+SECTION = "study"  # the name of the one listing of its runs
 
 
 @disk_errors_end_here()
@@ -38,6 +47,8 @@ def report(config: DictConfig) -> Path:
         factor = checked_factor(config.factor)
         parts = list(study_parts(store, runs, config.study, config.measure, factor))
     path = write_page(store.folder / "report", parts)
+    section = Section(SECTION, config.study, made_by(config.study), runs, parts)
+    write_sources(path.parent, [section])
     closing_table(runs, config.measure)
     print(f"report written to {path}")
     return path
@@ -59,44 +70,57 @@ def no_runs(config: DictConfig, outdated: int) -> str:
     )
 
 
+def made_by(study: str) -> str:
+    """Return the command that says what a study holds; what made each run is in its file's metadata."""
+    return f"python -m experiments.report study={study}"
+
+
 def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, factor: float) -> Iterator[Part]:
     """Yield the parts of a study's report."""
+    runs = tables.labelled(runs)  # once for all, so that a problem has one name in every part
+    choosing, reported = split_seeds(runs)
+    chosen = tables.settings_shown(choosing, reported, measure)
+    best = tables.runs_at(reported, chosen)
+    history = store.history(best["run"].astype(str))
     yield Text(f"# {study}")
     yield Text(overview(store, runs))
-    yield from table_parts(runs, measure, factor)
+    yield from table_parts(runs, chosen, history, measure, factor)
     yield Text("## Figures")
     shown = first_problems(runs)
     if len(shown) < len(runs):
         yield Text(f"Of the problems, the first {MOST_PANELS} are drawn.")
-    best = tables.runs_at(shown, tables.best_settings(shown, measure))
-    drawn_from = Study(shown, best, store.history(best["run"].astype(str)), measure, factor)
+    drawn_from = Study(shown, first_problems(best), history, measure, factor)
     drawn = [draw(drawn_from) for draw in DRAWINGS]
     yield from (picture for picture in drawn if isinstance(picture, Picture))
     yield from comparison_parts(runs, measure, factor)
     yield from best_of_k_parts(runs, measure)
-    yield from search_parts(store)
+    yield from search_parts(store.selections())
     missing = [line for line in drawn if isinstance(line, str)]
     if missing:
         yield Text("Not drawn, for want of data:")
         yield bullet_list(missing)
 
 
-def search_parts(store: Store) -> Iterator[Part]:
+def search_parts(chosen: pd.DataFrame, name: str = "selections") -> Iterator[Part]:
     """Yield what each search of a tuned study chose, and an alarm where that is at an edge of its space."""
-    chosen = store.selections()
     if chosen.empty:
         return
     flags = tuning.best_flags(chosen).columns
     winners = chosen[chosen[list(flags)].eq(True).any(axis=1)]
     searched = [key for key in winners if str(key).startswith("optimizer.") and winners[key].nunique() > 1]
     columns = ["problem", "optimizer", *searched, "trial", "median", *flags]
-    yield Table("selections", "The trials that the budgets chose, on the tuning seeds", winners[columns])
+    yield Table(name, "The trials that the budgets chose, on the tuning seeds", winners[columns])
+    yield search_alarms(chosen)
+
+
+def search_alarms(chosen: pd.DataFrame) -> Text:
+    """Return a line for each chosen value at the edge of its search space."""
     lines = [
         f"{optimizer} on {problem}: {line}; tune.extend=3 widens it until the best is inside"
         for (optimizer, problem), part in chosen.groupby(["optimizer", "problem"])
         for line in tuning.alarms(part.dropna(axis=1, how="all"), *space_and_limits(part, str(optimizer)))
     ]
-    yield bullet_list(lines) if lines else Text("No chosen value is at the edge of its search space.")
+    return bullet_list(lines) if lines else Text("No chosen value is at the edge of its search space.")
 
 
 def space_and_limits(chosen: pd.DataFrame, optimizer: str) -> tuple[tuning.Space, tuning.Limits]:
@@ -119,32 +143,62 @@ def overview(store: Store, runs: pd.DataFrame) -> str:
         f"{', '.join(sorted(runs['problem'].astype(str).unique()))}, {runs['seed'].nunique():,} seeds, "
         f"{', '.join(str(steps) for steps in sorted(runs['steps'].unique()))} steps; "
         f"{(runs['status'] == 'diverged').mean():.1%} diverged.{stale} A diverged run counts as infinitely "
-        "bad and is never dropped. Bands and q25 to q75 are quartiles over seeds."
+        "bad and is never dropped. Bands and q25 to q75 are quartiles over seeds. Which runs each table and "
+        f"figure was made from: [runs.csv]({INDEX}), by setting [here]({FOLDER}/{SECTION}.csv); "
+        f"`experiments.sources.runs_behind(TABLE, report)` takes them out of the store."
     )
 
 
-def table_parts(runs: pd.DataFrame, measure: str, factor: float) -> Iterator[Part]:
-    """Yield the tables."""
+def table_parts(
+    runs: pd.DataFrame, chosen: pd.DataFrame, history: pd.DataFrame, measure: str, factor: float
+) -> Iterator[Part]:
+    """Yield the tables; ``chosen`` are the settings to show, ``history`` that of their runs."""
+    choosing, reported = split_seeds(runs)
+    best = tables.runs_at(reported, chosen)
+    trials = tuning_runs(runs)
+    swept = runs if trials.empty else trials  # the trials of a search ran on the same seeds
     yield Text("## Tables")
-    yield Text(
-        "Best settings are chosen here, and in the figures, by the same runs that are shown; the comparison "
-        "further down chooses on other seeds than it reports."
-    )
+    yield Text(how_chosen(choosing, reported, measure))
     yield Table("settings", "What varies", tables.settings(runs))
-    yield Table("best_settings", f"Best setting by median {measure}", tables.best_settings(runs, measure))
+    yield Table("best_settings", f"Best setting by median {measure}", chosen)
     yield Table(
         "steps_to_targets",
         "Median steps until the suboptimality is that fraction of its start, at the best settings",
-        by_target(tables.steps_to_targets(runs, measure), "median"),
+        by_target(tables.steps_to_targets(reported, measure, chosen), "median"),
+        best,
     )
     yield Table(
-        "lr_width",
-        f"Learning rates whose median {measure} is within a factor of {factor:g} of the best",
-        tables.lr_width(runs, measure, factor),
+        "log_area",
+        "Mean over the steps of the logarithm (base 10) of the suboptimality, at the best settings: the area "
+        "under the logarithmic loss curve per step; lower is sooner and deeper",
+        measures.log_area_table(history, best),
+        best,
+    )
+    yield Table(
+        "lr_robustness",
+        f"Decades of learning rates whose median {measure} is within a factor of {factor:g} of the best, and "
+        "the share of runs that diverged, with 95 % intervals over seeds",
+        measures.lr_robustness(swept, measure, factor),
+        swept,
     )
     yield Table("divergence", "Share of all runs that diverged", tables.divergence(runs))
     yield Table(
-        "ranks", f"Rank of each optimizer's best setting by median {measure}", tables.ranks(runs, measure)
+        "ranks",
+        f"Rank of each optimizer's best setting by median {measure}",
+        tables.ranks(reported, measure, chosen),
+    )
+
+
+def how_chosen(choosing: pd.DataFrame, reported: pd.DataFrame, measure: str) -> str:
+    """Return in words which seeds choose settings, and which are shown."""
+    if choosing is reported:
+        return (
+            "There are too few seeds to choose settings on some and show others: best settings are chosen by "
+            "the same runs that are shown, and flatter whoever had more settings to choose from."
+        )
+    return (
+        f"Settings are chosen by the best median {measure} on seeds {span(choosing)}; what is shown of them, "
+        f"here and in the figures, is seeds {span(reported)}."
     )
 
 

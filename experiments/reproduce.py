@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +27,14 @@ from experiments.claims import (
 )
 from experiments.illustrations import FIGURES, FURTHER_PARTS
 from experiments.page import Part, Table, Text, file_name, table_text, write_page
+from experiments.report import search_alarms, search_parts
+from experiments.sources import FOLDER, INDEX, Section, write_sources
 from experiments.store import Store
 from hydra_plugins.lane_sweeper.plan import Planner
 
 FURTHER = {
     "instances": "The four optimizers over 35 problem instances",
+    "search": "The four optimizers when every hyperparameter is searched",
     "paths": "How the four optimizers move",
 }
 """Experiments beside the claims that the report shows, with their headings."""
@@ -62,26 +65,38 @@ def reproduce(config: DictConfig) -> Path:
     chosen = [CLAIMS[name] for name in checked_claims(config.claims)]
     further = FURTHER if config.claims is None else {}
     results = Path(config.results)
-    names = list(dict.fromkeys([*(claim.experiment for claim in chosen), *further]))
-    grids = {name: grid_of(name) for name in names}
-    run_all(grids, results)
-    findings, parts = [], []
+    grids = run_all(list(dict.fromkeys([*further, *(claim.experiment for claim in chosen)])), results)
+    findings, sections = [], []
     for claim in chosen:
         say(f"deciding {claim.id}")
-        evidence = grids[claim.experiment].evidence(results)
+        grid = grids[claim.experiment]
+        evidence = grid.evidence(results)
         finding = claim.decide(evidence)
-        findings.append((claim, finding, grids[claim.experiment].study))
-        parts += list(claim_parts(claim, finding, evidence))
+        findings.append((claim, finding, grid.study))
+        sections.append(
+            section(claim.id, claim.experiment, grid, evidence, claim_parts(claim, finding, evidence))
+        )
     for name, heading in further.items():
         evidence = grids[name].evidence(results)
-        parts += [Text(f"## {heading}"), *FURTHER_PARTS[name](evidence), rerun(name, evidence)]
+        parts = [Text(f"## {heading}"), *FURTHER_PARTS[name](evidence), *searched(name, evidence)]
+        sections.append(section(name, name, grids[name], evidence, [*parts, rerun(name, name, evidence)]))
     verdicts = verdict_table(findings)
     folder = results / "article"
-    path = write_page(folder, [*opening_parts(verdicts), *parts])
+    body = [part for shown in sections for part in shown.parts]
+    path = write_page(folder, [*opening_parts(verdicts, sections), *body])
+    write_sources(folder, sections)
     verdicts.to_csv(folder / "claims.csv", index=False, float_format="%.6g")
     show(verdicts)
     print(f"report written to {path}")
     return path
+
+
+def section(name: str, experiment: str, grid: Grid, evidence: Evidence, parts: Iterable[Part]) -> Section:
+    return Section(name, grid.study, command_of(experiment), evidence.runs, list(parts))
+
+
+def command_of(experiment: str) -> str:
+    return f"python -m experiments.run -m +experiment={experiment}"
 
 
 def checked_claims(names: Any) -> list[str]:
@@ -120,20 +135,35 @@ def say(line: str) -> None:
 def grid_of(experiment: str) -> Grid:
     """Return what an experiment's file asks for."""
     loader = GlobalHydra.instance().config_loader()
-    config = loader.load_configuration("config", [f"+experiment={experiment}"], RunMode.MULTIRUN)
+    config = config_of(experiment)
     requests = Planner(config, loader).plan([f"+experiment={experiment}"])
     ids = frozenset(run for request in requests for run in request.product.cell().runs["run"])
     return Grid(config.study, ids, tuned=bool(config.tune.trials))
 
 
-def run_all(grids: dict[str, Grid], results: Path) -> None:
-    """Run the experiments, as many at once as there are cores; those of one study in turn."""
+def config_of(experiment: str) -> DictConfig:
+    loader = GlobalHydra.instance().config_loader()
+    return loader.load_configuration("config", [f"+experiment={experiment}"], RunMode.MULTIRUN)
+
+
+def run_all(experiments: Sequence[str], results: Path) -> dict[str, Grid]:
+    """Run the experiments, as many at once as there are cores, and return what each asks for.
+
+    Those of one study run in turn; the long ones, which are those beside the claims and the
+    tuned ones, come first.
+    """
     by_study: dict[str, list[str]] = {}
-    for name, grid in grids.items():
-        by_study.setdefault(grid.study, []).append(name)
-    largest_first = sorted(by_study.values(), key=lambda names: -max(len(grids[name].ids) for name in names))
+    tuned = set()
+    for name in experiments:
+        config = config_of(name)
+        by_study.setdefault(config.study, []).append(name)
+        tuned |= {name} if config.tune.trials else set()
+    long_first = sorted(by_study.values(), key=lambda names: not ({*FURTHER, *tuned} & set(names)))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(lambda names: run_in_turn(names, results), largest_first))
+        running = pool.map(lambda names: run_in_turn(names, results), long_first)
+        grids = {name: grid_of(name) for name in experiments}  # worked out while they run
+        list(running)
+    return grids
 
 
 def run_in_turn(names: Sequence[str], results: Path) -> None:
@@ -160,8 +190,8 @@ def run_experiment(name: str, results: Path) -> None:
 # The report
 
 
-def opening_parts(verdicts: pd.DataFrame) -> Iterator[Part]:
-    """Yield the head of the report: what it is, and the verdicts."""
+def opening_parts(verdicts: pd.DataFrame, sections: Sequence[Section]) -> Iterator[Part]:
+    """Yield the head of the report: what it is, how to get from a number to its runs, and the verdicts."""
     yield Text("# The article's claims about RMSprop, tested")
     yield Text(
         "Each claim was turned into an experiment and a rule; the rule alone decides. Rules were written "
@@ -170,6 +200,17 @@ def opening_parts(verdicts: pd.DataFrame) -> Iterator[Part]:
         "bad and is never dropped. Steps are gradient evaluations; suboptimality is the loss above its "
         "minimum. `python -m experiments.reproduce` makes this page anew."
     )
+    example = next(part.name for part in reversed(sections[0].parts) if isinstance(part, Table))
+    yield Text(
+        "From a number to its runs: a table's or figure's file has a name, as `tables/NAME.csv` or "
+        f"`figures/NAME.png`. [{INDEX}]({INDEX}) has a row for each name: the study, the command, the number "
+        f"of runs, a digest of their ids; `{FOLDER}/SECTION.csv` has their settings and seeds. With the "
+        "studies in `results/`, this gives the runs, ids and all, and checks them against the digest:"
+    )
+    yield Text(
+        "```python\nfrom experiments.sources import runs_behind\n\n"
+        f'runs_behind("{example}")[["run", "optimizer", "problem", "seed"]]\n```'
+    )
     columns = ["claim", "statement", "verdict", "effect", "low", "high", "unit"]
     yield Text(table_text(verdicts[columns]))
 
@@ -177,23 +218,36 @@ def opening_parts(verdicts: pd.DataFrame) -> Iterator[Part]:
 def claim_parts(claim: Claim, finding: Finding, evidence: Evidence) -> Iterator[Part]:
     """Yield the section of one claim."""
     yield Text(f"## {claim.id}: {claim.statement}")
-    yield Text(f"**Verdict: {finding.verdict}.** {finding.evidence}")
-    yield Text(f"Effect: {finding.effect} {finding.unit}.")
+    yield Text(f"**Verdict: {finding.verdict}.** {finding.said}")
     yield Text(f"The rule: {claim.predicate}")
     if claim.revised:
         yield Text(f"Changed after a first look: {claim.revised}")
+    effect = {"value": finding.effect.value, "low": finding.effect.low, "high": finding.effect.high}
+    yield Table(f"{claim.id}_effect", "The effect", pd.DataFrame([{**effect, "unit": finding.unit}]))
     yield from FIGURES[claim.id](evidence) if claim.id in FIGURES else ()
     for title, frame in finding.tables.items():
-        yield Table(f"{claim.id}_{file_name(title)}", title, frame)
-    yield rerun(claim.experiment, evidence)
+        yield Table(f"{claim.id}_{file_name(title)}", title, frame, finding.read.get(title))
+    if evidence.selections is not None:
+        yield search_alarms(evidence.selections)
+    if finding.sensitivity is not None:
+        title = f"The verdict, which is {finding.verdict}, when one choice is made otherwise"
+        yield Table(f"{claim.id}_sensitivity", title, finding.sensitivity.table)
+    yield rerun(claim.id, claim.experiment, evidence)
 
 
-def rerun(experiment: str, evidence: Evidence) -> Text:
-    """Return an experiment's question, the command that reruns it, and where its runs are."""
+def searched(name: str, evidence: Evidence) -> Iterator[Part]:
+    """Yield what the searches of a tuned experiment chose."""
+    if evidence.selections is not None:
+        yield from search_parts(evidence.selections, f"{name}_selections")
+
+
+def rerun(section: str, experiment: str, evidence: Evidence) -> Text:
+    """Return an experiment's question, the command that reruns it, and where its runs are listed."""
     text = (CONF / "experiment" / f"{experiment}.yaml").read_text()
     question = text.splitlines()[1].removeprefix("# ")
     return Text(
-        f"{question} {len(evidence.runs):,} runs: `python -m experiments.run -m +experiment={experiment}`"
+        f"{question} {len(evidence.runs):,} runs: `{command_of(experiment)}` "
+        f"([settings and seeds]({FOLDER}/{section}.csv))"
     )
 
 
@@ -208,7 +262,7 @@ def verdict_table(findings: Sequence[tuple[Claim, Finding, str]]) -> pd.DataFram
             "low": finding.effect.low,
             "high": finding.effect.high,
             "unit": finding.unit,
-            "evidence": finding.evidence,
+            "evidence": finding.said,
             "study": study,
         }
         for claim, finding, study in findings

@@ -39,9 +39,10 @@ STAGES = [
     ("tables",),
     ("measures",),
     ("tuning",),
+    ("budgets",),
     ("figures", "claims"),
     ("page", "terminal"),
-    ("comparison", "drawings"),
+    ("comparison", "drawings", "sources"),
     ("illustrations", "report"),
     ("reproduce",),
 ]

@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ import pytest
 import yaml
 from command_line import ROOT, Ended, files, here, quiet
 from numpy.typing import NDArray
+from scipy.stats import bootstrap
 
 from experiments import reproduce
 from experiments.claims import CLAIMS, Verdict
-from experiments.claims.base import RESAMPLES, Interval, over_seeds
-from experiments.claims.faster import geometric_mean
+from experiments.claims.base import RESAMPLES, Interval, geometric_mean, mean_over_seeds, over_seeds
 from experiments.figures import STYLE
+from experiments.sources import runs_behind
 from experiments.store import Store
 
 Statistic = Callable[[NDArray[np.float64]], float]
@@ -25,12 +27,11 @@ Statistic = Callable[[NDArray[np.float64]], float]
 # --- The interval over seeds ---
 
 
-def by_hand(values: NDArray[np.float64], statistic: Statistic) -> tuple[float, float]:
-    """Return the percentile bootstrap interval, drawn with the same generator."""
+def by_scipy(values: NDArray[np.float64], statistic: Statistic) -> tuple[float, float]:
+    """Return SciPy's percentile bootstrap interval, drawn with the same generator."""
     rng = np.random.default_rng(0)
-    drawn = rng.integers(0, len(values), (RESAMPLES, len(values)))
-    low, high = np.percentile([statistic(values[positions]) for positions in drawn], [2.5, 97.5])
-    return float(low), float(high)
+    found = bootstrap((values,), statistic, n_resamples=RESAMPLES, method="percentile", rng=rng)
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 
 @pytest.mark.parametrize("statistic", [np.mean, np.median, np.max], ids=["mean", "median", "max"])
@@ -38,7 +39,15 @@ def test_the_interval_is_the_percentile_bootstrap(statistic: Statistic) -> None:
     values = np.random.default_rng(1).lognormal(size=20)
     found = over_seeds(20, lambda drawn: float(statistic(values[drawn])))
     assert found.value == statistic(values)
-    assert (found.low, found.high) == pytest.approx(by_hand(values, statistic), rel=1e-12)
+    assert (found.low, found.high) == pytest.approx(by_scipy(values, statistic), rel=1e-12)
+
+
+def test_all_draws_at_once_give_the_same_interval() -> None:
+    values = np.random.default_rng(4).lognormal(size=12)
+    one_by_one = over_seeds(12, lambda drawn: float(np.exp(np.log(values)[drawn].mean())))
+    assert astuple(geometric_mean(np.log(values))) == pytest.approx(astuple(one_by_one))
+    mean = over_seeds(12, lambda drawn: float(values[drawn].mean()))
+    assert astuple(mean_over_seeds(values)) == pytest.approx(astuple(mean))
 
 
 def test_the_interval_of_a_mean_is_near_the_normal_one() -> None:
@@ -164,6 +173,7 @@ def test_claims_csv_has_the_promised_columns(reproduced: tuple[Path, Ended]) -> 
     assert (row["claim"], row["verdict"], row["study"]) == ("fit", "reproduced", "fit")
     assert row["statement"] == CLAIMS["fit"].statement
     assert float(row["low"]) <= float(row["effect"]) <= float(row["high"])
+    assert re.search(r"\. Of \d+ variants, the verdict changes with the .*\.$", row["evidence"])
 
 
 def test_the_report_says_what_was_asked_found_and_how_to_rerun_it(reproduced: tuple[Path, Ended]) -> None:
@@ -176,6 +186,17 @@ def test_the_report_says_what_was_asked_found_and_how_to_rerun_it(reproduced: tu
     links = re.findall(r"\]\(([^)]+)\)", text)
     assert "figures/fit.png" in links
     assert [link for link in links if not (folder / "results" / "article" / link).is_file()] == []
+
+
+def test_the_reports_example_leads_from_a_table_to_its_runs(reproduced: tuple[Path, Ended]) -> None:
+    results = reproduced[0] / "results"
+    text = (results / "article" / "report.md").read_text(encoding="utf-8")
+    [name] = re.findall(r'^runs_behind\("(\w+)"\)', text, re.MULTILINE)
+    assert len(runs_behind(name, results / "article", results)) == 150
+    [run] = runs_behind("fit_the_article_s_numbers", results / "article", results).to_dict("records")
+    assert (run["seed"], run["optimizer.lr"]) == (0, 0.01)
+    index = pd.read_csv(results / "article" / "runs.csv")
+    assert set(index["command"]) == {"python -m experiments.run -m +experiment=fit"}
 
 
 def test_the_report_carries_no_date_time_or_path(reproduced: tuple[Path, Ended]) -> None:

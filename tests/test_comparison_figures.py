@@ -275,7 +275,7 @@ class TestClaimMap:
 
     def test_the_title_holds_the_share(self):
         figure = self.draw(self.TABLE)
-        assert figure.axes[0].get_title() == "holds in 67% of 6 cells, 1 undecided"
+        assert figure.axes[0].get_title() == "holds in 67% of 6 cells, 1\N{NO-BREAK SPACE}undecided"
         assert figure.axes[0].get_ylabel() == "condition"
 
     def test_one_is_in_the_middle_of_the_scale(self):
@@ -297,7 +297,7 @@ class TestClaimMap:
         dots = [line.get_xydata().tolist() for line in figure.axes[0].lines]
         assert dots == [[[1.5, 2.5]]]
         assert "interval holds 1" in words(figure)
-        assert "holds in 67% of 6 cells, 2 undecided" in words(figure)
+        assert "holds in 50% of 6 cells, 2\N{NO-BREAK SPACE}undecided" in words(figure)
 
     def test_a_panel_a_problem(self):
         both = pd.concat([self.TABLE.assign(problem=name) for name in ("bowl", "wine")])

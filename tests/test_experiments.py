@@ -16,7 +16,7 @@ from hydra_plugins.lane_sweeper.axes import values
 from hydra_plugins.lane_sweeper.plan import is_number
 
 EXPERIMENTS = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
-TABLES = ["best_settings", "divergence", "lr_width", "ranks", "settings", "steps_to_targets"]
+TABLES = ["best_settings", "divergence", "lr_robustness", "ranks", "settings", "steps_to_targets"]
 
 
 def config_of(path: Path) -> dict[str, Any]:

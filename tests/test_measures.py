@@ -291,6 +291,16 @@ class TestLogArea:
         assert list(np.isinf(table["area"])) == list(runs["status"] != "ok")
         assert np.isinf(table["area"]).any()
 
+    def test_its_table_holds_the_quartiles_per_problem_and_optimizer(self, best, study):
+        table = measures.log_area_table(study[1], best)
+        areas = measures.log_area(study[1], best)
+        for row in table.itertuples():
+            part = areas[(areas["problem"] == row.problem) & (areas["optimizer"] == row.optimizer)]
+            assert row.median == pytest.approx(part["mean_log10"].median())
+            assert (row.runs, row.diverged) == (len(part), np.isinf(part["mean_log10"]).mean())
+        lost = study[1].assign(suboptimality=np.where(study[1]["step"] > 50, np.nan, 1.0))
+        assert set(measures.log_area_table(lost, best)["diverged"]) == {1.0}
+
     def test_the_floor_is_where_depth_ends(self):
         runs = made({"sgd": [1]})
         history = pd.DataFrame({"run": runs["run"][0], "step": [0, 10], "suboptimality": [1.0, 0.0]})
@@ -477,6 +487,7 @@ class TestClaimSpace:
         table = pd.DataFrame({"ratio": [2.0, 2.0, 0.5, 0.5], "low": [1.5, 0.9, 0.1, 0.1]})
         space = measures.claim_space(table.assign(high=[3.0, 3.0, 0.9, 1.1]))
         assert (space.holds, space.surely_holds, space.fails, space.surely_fails) == (2, 1, 2, 1)
+        assert str(space) == "holds in 25% of 4 cells, 2 undecided"
 
     def test_no_cells_no_share(self):
         assert np.isnan(measures.claim_space(pd.DataFrame({"ratio": []})).share)

@@ -18,7 +18,7 @@ from experiments.page import Picture, Table, Text, bullet_list, cell, file_name,
 from experiments.store import Store
 
 FIGURES = ["effective_rates", "fit", "heat_map", "learning_curves", "lr_sensitivity", "paths"]
-TABLES = ["best_settings", "divergence", "lr_width", "ranks", "settings", "steps_to_targets"]
+TABLES = ["best_settings", "divergence", "log_area", "lr_robustness", "ranks", "settings", "steps_to_targets"]
 GRID = (
     "-m",
     "steps=30",
@@ -286,3 +286,21 @@ def test_a_page_and_its_files_are_the_same_bytes_each_time(tmp_path: Path) -> No
     names = ["figures/p.png", "figures/p.svg", "report.md", "tables/t.csv", "tables/t.md"]
     assert files(tmp_path / "page") == names
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "page" / "tables" / "t.csv"), frame)
+
+
+# --- A tuned study ---
+
+
+@pytest.mark.usefixtures("rendered_blank")
+def test_a_study_tuned_by_another_measure_is_reported(tmp_path: Path) -> None:
+    tuned = ("tune.trials=6", "tune.budgets=[2,6]", "tune.seeds=2", "tune.measure=hit_1e-1")
+    grid = ("optimizer=sgd,rmsprop", "seed=range(0,3)", "steps=30", "record.points=5")
+    assert here(tmp_path, "run", "-m", *grid, *tuned).code == 0
+    ended = here(tmp_path, "report")
+    assert (ended.code, ended.err) == (0, "")
+    text = report_of(tmp_path, "default")
+    assert "on seeds 1,000,000,000 to 1,000,000,001; what is shown of them," in text
+    folder = tmp_path / "results" / "default" / "report" / "tables"
+    best = pd.read_csv(folder / "best_settings.csv")
+    assert set(best["runs"]) == {3}
+    assert set(pd.read_csv(folder / "lr_robustness.csv")["optimizer"]) == {"sgd", "rmsprop"}

@@ -1,7 +1,7 @@
 """Each claim's rule on evidence made up for each verdict."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,22 @@ import pandas as pd
 import pytest
 from frames import frames, stacked
 
-from experiments.claims import CLAIMS, Evidence, Finding, Verdict, base
+from experiments.claims import (
+    CLAIMS,
+    Evidence,
+    Finding,
+    Verdict,
+    base,
+    eps_stability,
+    faster,
+    imbalance,
+    lr_choice,
+    memory,
+    per_parameter,
+)
+from experiments.claims.base import ASKED, Sensitivity, Variant
 from experiments.claims.bowl import curvatures
-from experiments.claims.lr_choice import width
+from experiments.claims.lr_choice import Landscape, width
 from experiments.tuning import FIRST_TUNING_SEED
 from optim import OPTIMIZERS
 from problems.quadratic import QuadraticFit
@@ -33,7 +46,21 @@ def decided(claim: str, evidence: Evidence) -> Finding:
     assert finding.effect.low <= finding.effect.value <= finding.effect.high
     assert finding.evidence.endswith(".")
     assert all(len(table) for table in finding.tables.values())
+    assert finding.read.keys() <= finding.tables.keys()
+    assert all(set(read["run"]) <= set(evidence.runs["run"]) for read in finding.read.values())
+    answers(finding)
     return finding
+
+
+def answers(finding: Finding) -> None:
+    """Check that the finding says of target, selection rule and budget whether the verdict hangs on them."""
+    found = finding.sensitivity
+    assert found is not None
+    assert found.verdict == finding.verdict
+    varied = {variant.choice for variant in found.variants}
+    assert set(found.absent) <= set(ASKED) - varied
+    assert finding.said == f"{finding.evidence} {found}"
+    assert len(found.table) == len(found.variants) > 0
 
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -51,6 +78,32 @@ def history_of(runs: pd.DataFrame, arrays: Sequence[Mapping[str, Any]]) -> pd.Da
         for run, columns in zip(runs["run"].astype(str), arrays, strict=True)
     ]
     return pd.concat(parts, ignore_index=True).astype({"run": "category"})
+
+
+# --- what a verdict hangs on ---
+
+
+def test_a_verdict_that_hangs_on_nothing_says_so() -> None:
+    variants = (Variant("target", "1e-3", PARTLY), Variant("budget", "1 trial", PARTLY))
+    found = Sensitivity(PARTLY, variants, {"selection rule": "nothing is selected"})
+    said = "The verdict stays partly whatever the target and budget (2 variants); nothing is selected."
+    assert str(found) == said
+
+
+def test_a_verdict_that_changes_says_with_what_and_to_what() -> None:
+    variants = (
+        Variant("target", "1e-3", PARTLY),
+        Variant("target", "1e-4", REFUTED),
+        Variant("target", "1e-5", REFUTED),
+        Variant("budget", "1 trial", REPRODUCED),
+        Variant("selection rule", "mean", REPRODUCED),
+    )
+    assert str(Sensitivity(REPRODUCED, variants)) == (
+        "Of 5 variants, the verdict changes with the target (partly: 1e-3; refuted: 1e-4, 1e-5), "
+        "not with the budget or selection rule."
+    )
+    only = Sensitivity(REPRODUCED, variants[:1])
+    assert str(only) == "Of 1 variants, the verdict changes with the target (partly: 1e-3)."
 
 
 # --- fit ---
@@ -215,12 +268,12 @@ INF = np.inf
     ],
 )
 def test_the_width_is_the_unbroken_stretch_about_the_best(medians: list[float], expected: float) -> None:
-    assert width(LRS, np.array(medians, dtype=float)[:, None]) == expected
+    assert width(Landscape(LRS, np.array(medians, dtype=float)[:, None])) == expected
 
 
 def test_the_width_is_that_of_the_medians_over_seeds() -> None:
     scores = np.array([[1, 1, 50], [1, 1, INF], [1, 50, 50], [INF, INF, 1]], dtype=float)
-    assert width(LRS, scores) == 1.0
+    assert width(Landscape(LRS, scores)) == 1.0
 
 
 # --- faster ---
@@ -634,3 +687,102 @@ def test_only_the_articles_factor_decides_scale_free() -> None:
     finding = decided("scale_free", evidence)
     assert finding.verdict == REPRODUCED
     assert "that of RMSprop by 0.3 at most" in finding.evidence
+
+
+# --- maps: where a claim holds ---
+
+
+def ratios_of(table: pd.DataFrame, *keys: str) -> dict[Any, float]:
+    """Return the ratio of each cell, after checking that it lies in its interval."""
+    known = table.dropna(subset="ratio")
+    assert (known["low"] <= known["ratio"]).all()
+    assert (known["ratio"] <= known["high"]).all()
+    return dict(table.set_index(list(keys))["ratio"])
+
+
+def test_the_map_of_lr_choice_is_of_widths() -> None:
+    table = lr_choice.map_table(landscape(with_sgd(dict.fromkeys(PROBLEMS, NARROW), MIDDLE)))
+    found = ratios_of(table, "problem", "steps", "solved at")
+    assert found["rosenbrock, against adam", 1, 1e-4] == pytest.approx(10)  # a decade against none
+    assert found["rosenbrock, against adam", 1, 1e-1] == pytest.approx(1)  # one factor of 10: all are good
+
+
+def test_the_map_of_per_parameter_is_of_rates_a_decade_of_curvature_apart() -> None:
+    table = per_parameter.map_table(rates_by_curvature(-0.5, 0.5))
+    found = ratios_of(table, "problem", "problem.condition", "steps")
+    assert found["axis-aligned, lr 0.01", 1000, 1] == pytest.approx(10**0.5)
+    assert found["rotated, lr 0.01", 1000, 1] < 1
+
+
+def test_the_map_of_imbalance_is_of_growth_since_the_round_bowl() -> None:
+    found = ratios_of(
+        imbalance.map_table(updates_by_condition(1.0, 0.2)), "problem", "problem.condition", "steps"
+    )
+    assert found["axis-aligned, lr 1e-05", 1000, 10] == pytest.approx(1000**0.8)
+    assert found["rotated, lr 1e-05", 10, 1] == pytest.approx(10**0.8)
+
+
+def test_the_map_of_eps_stability_counts_what_epsilon_saves_and_what_it_costs() -> None:
+    found = ratios_of(
+        eps_stability.map_table(epsilons(where_it_is_zero)), "problem", "optimizer.lr", "optimizer.eps"
+    )
+    assert found["logistic", 0.01, 1e-8] == INF  # without it a run is lost
+    assert found["quadratic", 0.01, 1e-8] == pytest.approx(2)
+    assert found["quadratic", 0.01, 1.0] == pytest.approx(0.2)  # ten times worse
+
+
+def test_the_map_of_memory_is_of_betas_outside_over_inside(still: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    table = memory.map_table(remembered(still, INSIDE | {"rosenbrock": 0.5}, TRUE_BETAS))
+    found = ratios_of(table[table["steps"] == 1000], "problem", "optimizer.lr")
+    assert found["quadratic", 0.1] == pytest.approx(1000)
+    assert found["rosenbrock", 0.1] == pytest.approx(1 / 1000)
+    assert found["rosenbrock", 0.01] == pytest.approx(1)
+
+
+def test_the_map_of_faster_is_that_of_its_budgets() -> None:
+    runs = races(slow_sgd, lrs=(0.5, 0.7)).runs
+    found = ratios_of(faster.budget_map_table(runs), "problem", "trials", "target")
+    assert {trials for _, trials, _ in found} == {1, 2, 3}
+    assert found["quadratic", 3, 1e-2] == pytest.approx(2, rel=0.02)
+
+
+# --- faster, by budget ---
+
+
+def test_a_budget_is_the_mean_over_all_draws_of_its_trials() -> None:
+    def steps(problem: str, name: str, lr: float, seed: int) -> float:
+        place = 0 if default(name, lr) else 1 + [0.5, 0.7, 0.9].index(lr)
+        by_place = {"sgd": [400, 200, 800, np.nan], "rmsprop": [30, 10, 20, 40], "adam": [5, 6, 7, 8]}
+        return float(by_place[name][place]) + (seed if seed < 20 else 0)  # tuning seeds all agree
+
+    trials = faster.trials_of(races(steps, lrs=(0.5, 0.7, 0.9)).runs, faster.TARGET)
+    for (_, name), logs in trials.items():
+        assert logs.shape == (4, 20)
+        for k in (1, 2, 3, 4):  # the first drawn in the order of the tuning seeds is taken
+            by_hand = np.mean([logs[min(drawn)] for drawn in combinations(range(4), k)], axis=0)
+            assert faster.expected_logs(logs, k) == pytest.approx(by_hand)
+        best = {"sgd": 200, "rmsprop": 10, "adam": 5}[name]
+        assert np.exp(logs[0]) == pytest.approx(best + np.arange(20))
+        assert faster.expected_logs(logs, None) == pytest.approx(logs[0])
+
+
+def test_all_trials_are_what_tuned_means() -> None:
+    finding = decided("faster", races(slow_sgd_on_one_problem, lrs=(0.5, 0.7)))
+    tuned = finding.tables["Steps of the others per step of RMSprop"]
+    tuned = tuned[tuned["learning rate"] == "tuned"]
+    budgets = finding.tables["Steps of the others per step of RMSprop, by budget"]
+    merged = tuned.merge(budgets[budgets["trials"] == 3], on=["target", "problem", "against"])
+    assert len(merged) == len(tuned)
+    for column in ("ratio", "low", "high"):
+        assert merged[f"{column}_x"].to_numpy() == pytest.approx(merged[f"{column}_y"].to_numpy())
+
+
+def test_faster_says_on_how_many_problems_it_holds_with_each_budget() -> None:
+    everywhere = decided("faster", races(slow_sgd)).evidence
+    assert "it is faster on 3 with any budget from 1 to 2 random trials" in everywhere
+
+    def only_tuned(problem: str, name: str, lr: float, seed: int) -> float:
+        return 100.0 if default(name, lr) or name == "sgd" else 50.0 if problem == "quadratic" else 200.0
+
+    by_budget = decided("faster", races(only_tuned, lrs=(0.5,))).evidence
+    assert "it is faster on 1 with any budget from 1 to 2 random trials" in by_budget

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import bootstrap
 
 CLAIMS: dict[str, Claim] = {}
 """Every registered claim under its id."""
 
 RESAMPLES = 2000
+FEWER_RESAMPLES = 400  # for the many cells of a map
 
 
 class Verdict(StrEnum):
@@ -48,6 +49,73 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """One choice of a rule made otherwise.
+
+    Attributes:
+        choice: what is chosen: target, selection rule, budget, or what else the rule fixes.
+        otherwise: how it is made here.
+        verdict: what the rule says then, on the same runs.
+    """
+
+    choice: str
+    otherwise: str
+    verdict: Verdict
+
+
+ASKED = ("target", "selection rule", "budget")
+"""The choices that every claim answers for: it varies them, or has none."""
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """Whether a verdict hangs on the choices that its rule makes, one made otherwise at a time.
+
+    Attributes:
+        verdict: that of the rule as it was written.
+        absent: for each of ``ASKED`` that the rule does not have, why.
+    """
+
+    verdict: Verdict
+    variants: tuple[Variant, ...]
+    absent: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a variant: choice, made otherwise, verdict."""
+        rows = [(v.choice, v.otherwise, str(v.verdict)) for v in self.variants]
+        return pd.DataFrame(rows, columns=["choice", "made otherwise", "verdict"])
+
+    def __str__(self) -> str:
+        """Say in a sentence what changes the verdict and what does not."""
+        choices = list(dict.fromkeys(variant.choice for variant in self.variants))
+        changes = {choice: self.changes(choice) for choice in choices}
+        moved = [f"{choice} ({changes[choice]})" for choice in choices if changes[choice]]
+        firm = [choice for choice in choices if not changes[choice]]
+        count = f"{len(self.variants)} variants"
+        if not moved:
+            said = f"The verdict stays {self.verdict} whatever the {listed(firm)} ({count})"
+        else:
+            rest = f", not with the {listed(firm, 'or')}" if firm else ""
+            said = f"Of {count}, the verdict changes with the {listed(moved)}{rest}"
+        return "; ".join([said, *self.absent.values()]) + "."
+
+    def changes(self, choice: str) -> str:
+        """Return in words which variants of a choice change the verdict, and to what."""
+        by_verdict: dict[Verdict, list[str]] = {}
+        for variant in self.variants:
+            if variant.choice == choice and variant.verdict != self.verdict:
+                by_verdict.setdefault(variant.verdict, []).append(variant.otherwise)
+        return "; ".join(f"{verdict}: {', '.join(made)}" for verdict, made in by_verdict.items())
+
+
+def listed(words: Iterable[str], link: str = "and") -> str:
+    """Return words as one reads them out: "a, b and c"."""
+    *first, last = words
+    return f"{', '.join(first)} {link} {last}" if first else last
+
+
+@dataclass(frozen=True)
 class Finding:
     """How a claim was decided.
 
@@ -55,6 +123,8 @@ class Finding:
         effect: how large the effect is, in ``unit``, with its interval.
         evidence: one sentence.
         tables: what the verdict rests on, by title.
+        sensitivity: what the verdict becomes when a choice is made otherwise.
+        read: the runs that a table was made from, by its title; all of the evidence if not there.
     """
 
     verdict: Verdict
@@ -62,6 +132,13 @@ class Finding:
     unit: str
     evidence: str
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    sensitivity: Sensitivity | None = None
+    read: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    @property
+    def said(self) -> str:
+        """The evidence, and what the verdict hangs on."""
+        return self.evidence if self.sensitivity is None else f"{self.evidence} {self.sensitivity}"
 
 
 @dataclass(frozen=True)
@@ -96,24 +173,55 @@ def claim(
     return enter
 
 
-def over_seeds(seeds: int, statistic: Callable[[NDArray[np.int64]], float]) -> Interval:
+def over_seeds(
+    seeds: int,
+    statistic: Callable[[NDArray[np.int64]], Any],
+    *,
+    at_once: bool = False,
+    resamples: int | None = None,
+) -> Interval:
     """Return a statistic of the seeds with a percentile bootstrap interval (Efron, 1979).
 
-    Seeds are drawn with replacement; ``statistic`` takes their positions. All that
-    shares a seed is drawn together, so a comparison stays paired. The statistic may be
-    infinite, and then so may be an end of the interval.
+    Seeds are drawn with replacement; ``statistic`` takes their positions, shape (seeds,),
+    or with ``at_once`` all draws as (draws, seeds) and returns (draws,): the same interval,
+    sooner. All that shares a seed is drawn together, so a comparison stays paired. The
+    statistic may be infinite, and then so may be an end of the interval. ``resamples`` is
+    how many draws there are, if not ``RESAMPLES``.
     """
+    count = resamples or RESAMPLES
+    draws = np.random.default_rng(0).integers(0, seeds, (count, seeds))
+    everything = np.arange(seeds)
     with np.errstate(invalid="ignore"):  # infinity minus infinity: see below
-        found = bootstrap(
-            (np.arange(seeds),),
-            lambda positions: statistic(np.asarray(positions)),
-            vectorized=False,
-            n_resamples=RESAMPLES,
-            method="percentile",
-            rng=np.random.default_rng(0),
-        )
-    low, high = found.confidence_interval
-    if not np.isfinite(found.bootstrap_distribution).all():  # nothing lies between a number and infinity
-        tail = RESAMPLES // 40
-        low, high = np.sort(found.bootstrap_distribution)[[tail, -1 - tail]]
-    return Interval(statistic(np.arange(seeds)), float(low), float(high))
+        if at_once:
+            value, drawn = float(statistic(everything[None])[0]), np.asarray(statistic(draws), dtype=float)
+        else:
+            value, drawn = float(statistic(everything)), np.array([float(statistic(draw)) for draw in draws])
+    if np.isfinite(drawn).all():
+        low, high = np.percentile(drawn, [2.5, 97.5])
+    else:  # nothing lies between a number and infinity
+        tail = count // 40
+        low, high = np.sort(drawn)[[tail, -1 - tail]]
+    return Interval(value, float(low), float(high))
+
+
+def mean_over_seeds(values: Any) -> Interval:
+    """Return the mean of one number a seed, with its interval."""
+    numbers = np.asarray(values, dtype=float)
+    return over_seeds(len(numbers), lambda drawn: numbers[drawn].mean(axis=-1), at_once=True)
+
+
+def geometric_mean(logs: Any, resamples: int | None = None) -> Interval:
+    """Return the geometric mean of one number a seed, from the logarithms, with its interval."""
+    numbers = np.asarray(logs, dtype=float)
+
+    def statistic(drawn: NDArray[np.int64]) -> Any:
+        return np.exp(numbers[drawn].mean(axis=-1))
+
+    return over_seeds(len(numbers), statistic, at_once=True, resamples=resamples)
+
+
+def earlier_steps(evidence: Evidence, shares: tuple[float, ...]) -> list[int]:
+    """Return the recorded steps, after the start, that are nearest to these shares of all."""
+    recorded = np.unique(evidence.history["step"])
+    wanted = [recorded[np.abs(recorded - share * recorded[-1]).argmin()] for share in shares]
+    return [int(step) for step in dict.fromkeys(wanted) if 0 < step < recorded[-1]]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.claims.base import Evidence, Interval, over_seeds
+from experiments.claims.base import Evidence
 from problems.quadratic_bowl import QuadraticBowl, hessian
 
 CONDITION, ROTATED, LR = "problem.condition", "problem.rotated", "optimizer.lr"
@@ -47,11 +47,6 @@ def per_run(
     numbers = {str(run): part.to_numpy(dtype=float) for run, part in by_run}
     values = [value(bowl_of(row), numbers[str(row["run"])]) for _, row in runs.iterrows()]
     return runs[["optimizer", CONDITION, ROTATED, "seed"]].assign(value=values)
-
-
-def mean_over_seeds(values: pd.Series) -> Interval:
-    numbers = values.to_numpy(dtype=float)
-    return over_seeds(len(numbers), lambda drawn: float(numbers[drawn].mean()))
 
 
 def slope(x: Array, y: Array) -> float:

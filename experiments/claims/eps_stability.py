@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from experiments.claims.base import Evidence, Finding, Interval, Verdict, claim
+from experiments.claims.base import (
+    FEWER_RESAMPLES,
+    Evidence,
+    Finding,
+    Interval,
+    Sensitivity,
+    Variant,
+    Verdict,
+    claim,
+    geometric_mean,
+)
 
-EPS = "optimizer.eps"
+EPS, LR = "optimizer.eps", "optimizer.lr"
 ARTICLE_EPS = 1e-8
 ARTICLE_LR = 0.01
 SAME = 2.0
@@ -32,16 +44,14 @@ SHARE = "largest share of lr / epsilon"
 )
 def decide(evidence: Evidence) -> Finding:
     runs = evidence.runs.assign(diverged=evidence.runs["status"] == "diverged")
-    there = runs[(runs["problem"] == "logistic") & (runs["seed"] == 0)]
-    lost = there.loc[there[EPS] == 0, "diverged"]
-    safe_there = ~there.loc[there[EPS] == ARTICLE_EPS, "diverged"]
-    safe = ~runs.loc[runs[EPS] == ARTICLE_EPS, "diverged"]
+    lost, safe = zero_gradient(runs, 0.0)["diverged"], ~runs.loc[runs[EPS] == ARTICLE_EPS, "diverged"]
     rates = rate_table(evidence)
-    bounded = bool((rates[SHARE] <= 1 + 1e-9).all())
-    results = result_table(runs[runs["optimizer.lr"] == ARTICLE_LR])
+    at_article = runs[runs[LR] == ARTICLE_LR]
+    results = result_table(at_article)
     largest = results[results["epsilon"] == results["epsilon"].max()]["times that of 1e-8"]
+    decided = rule(runs, rates)
     return Finding(
-        verdict=verdict(lost, safe_there, bool(safe.all()) and bounded),
+        verdict=decided,
         effect=share(lost),
         unit="share of runs that diverge with epsilon 0 where a gradient is exactly 0",
         evidence=(
@@ -51,7 +61,45 @@ def decide(evidence: Evidence) -> Finding:
             f"{largest.min():.1f} to {largest.max():.0f} times worse."
         ),
         tables={"Results by epsilon": results, "The largest effective rate": rates},
+        sensitivity=Sensitivity(
+            decided,
+            tuple(variants(runs, rates)),
+            {
+                "target": "a divergence has no target",
+                "selection rule": "nothing is selected, as every run counts",
+            },
+        ),
+        read={"Results by epsilon": at_article, "The largest effective rate": runs[runs[EPS] > 0]},
     )
+
+
+def rule(runs: pd.DataFrame, rates: pd.DataFrame, eps: float = ARTICLE_EPS) -> Verdict:
+    """Return the verdict on these runs, with ``eps`` as the one that is to prevent the division by zero."""
+    lost, safe_there = zero_gradient(runs, 0.0)["diverged"], ~zero_gradient(runs, eps)["diverged"]
+    safe = ~runs.loc[runs[EPS] == eps, "diverged"]
+    bounded = (rates[SHARE] <= 1 + 1e-9).all()
+    return verdict(lost, safe_there, bool(safe.all() and bounded))
+
+
+def zero_gradient(runs: pd.DataFrame, eps: float) -> pd.DataFrame:
+    """Return the runs with that epsilon that meet a gradient of exactly 0."""
+    rows: pd.DataFrame = runs[(runs["problem"] == "logistic") & (runs["seed"] == 0) & (runs[EPS] == eps)]
+    return rows
+
+
+def variants(runs: pd.DataFrame, rates: pd.DataFrame) -> Iterator[Variant]:
+    """Yield the rule with other epsilons, fewer steps, each learning rate."""
+    for eps in sorted(set(runs[EPS]) - {0.0, ARTICLE_EPS}):
+        yield Variant("epsilon that is to help", f"{eps:g}", rule(runs, rates, eps))
+    if "diverged_at" in runs:
+        for steps in (1, 20):
+            yield Variant(
+                "budget",
+                f"{steps} step{'s' if steps > 1 else ''}",
+                rule(runs.assign(diverged=runs["diverged_at"] <= steps), rates),
+            )
+    for lr in sorted(set(runs[LR])):
+        yield Variant("learning rate", f"{lr:g} alone", rule(runs[runs[LR] == lr], rates))
 
 
 def verdict(lost: pd.Series, safe_there: pd.Series, stable: bool) -> Verdict:
@@ -98,3 +146,23 @@ def rate_table(evidence: Evidence) -> pd.DataFrame:
     groups = [runs["problem"].astype(str), runs[EPS].rename("epsilon")]
     table = pd.DataFrame({"largest rate": rate, SHARE: rate / bound}).groupby(groups).max()
     return table.reset_index()
+
+
+def map_table(evidence: Evidence) -> pd.DataFrame:
+    """Return how far each epsilon is from a factor of ``SAME`` worse than no epsilon.
+
+    By learning rate and epsilon: ``SAME`` times the suboptimality with epsilon 0, over that
+    with this one; the geometric mean over seeds, infinite where a run diverged with epsilon
+    0 only, 0 where with this one. Columns: problem, optimizer.lr, optimizer.eps, ratio, low,
+    high; above 1 this epsilon prevents what it should and changes little else.
+    """
+    runs = evidence.runs.assign(suboptimality=evidence.runs["suboptimality"].fillna(np.inf))
+    rows = []
+    for (problem, lr), part in runs.groupby([runs["problem"].astype(str), LR]):
+        wide = part.pivot(index="seed", columns=EPS, values="suboptimality")
+        for eps in (float(column) for column in wide if column != 0):  # type: ignore[arg-type]
+            with np.errstate(divide="ignore"):
+                logs = np.log((SAME * wide[0.0] / wide[eps]).to_numpy(float))
+            found = geometric_mean(logs, resamples=FEWER_RESAMPLES)
+            rows.append((problem, lr, eps, found.value, found.low, found.high))
+    return pd.DataFrame(rows, columns=["problem", LR, EPS, "ratio", "low", "high"])

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.claims.base import Evidence, Finding, Interval, Verdict, claim, over_seeds
-from experiments.tables import best_settings, runs_at
+from experiments.claims.base import (
+    Evidence,
+    Finding,
+    Interval,
+    Sensitivity,
+    Variant,
+    Verdict,
+    claim,
+    geometric_mean,
+    listed,
+)
+from experiments.measures import expected_best_of_k, expected_running_time
+from experiments.tables import best_settings, ranked_settings, runs_at
 from optim import OPTIMIZERS
 
 TUNING_SEEDS_FROM = 20
 TARGET = "hit_1e-2"
 SENSITIVITY_TARGETS = ("hit_1e-1", "hit_1e-2", "hit_1e-3", "hit_1e-4")
+BUDGETS = (1, 2, 4, 8, 16)
+"""Trials of a random search, beside all that there are."""
+
+BY_STEPS, BY_LOSS, BY_ERT = "fewest median steps", "lowest median suboptimality", "fewest expected steps"
+LR = "optimizer.lr"
+Array = NDArray[np.float64]
+Trials = dict[tuple[str, str], Array]
+"""By problem and optimizer: the logarithm of the steps, (trials, seeds), the best trial first."""
 
 
 @claim(
@@ -32,24 +53,28 @@ SENSITIVITY_TARGETS = ("hit_1e-1", "hit_1e-2", "hit_1e-3", "hit_1e-4")
 def decide(evidence: Evidence) -> Finding:
     runs = evidence.runs
     table = pd.concat([speed_ups(runs, target) for target in SENSITIVITY_TARGETS], ignore_index=True)
-    main = table[(table["target"] == TARGET.removeprefix("hit_")) & (table["against"] == "sgd")]
-    tuned, default = main[main["learning rate"] == "tuned"], main[main["learning rate"] == "default"]
-    against_sgd = table[(table["against"] == "sgd") & (table["learning rate"] == "tuned")]
-    deep = against_sgd[against_sgd["target"] == SENSITIVITY_TARGETS[-1].removeprefix("hit_")]
+    budgets = budget_table(runs)
+    default, tuned = at(table, TARGET, "default"), at(table, TARGET, "tuned")
+    deep = at(table, SENSITIVITY_TARGETS[-1], "tuned")
     effect = mean_speed_up(runs)
+    decided = verdict(tuned, default)
     return Finding(
-        verdict=verdict(tuned, default),
+        verdict=decided,
         effect=effect,
         unit="times as many steps for tuned SGD as for tuned RMSprop",
         evidence=(
             f"To a hundredth of the start RMSprop is faster than gradient descent on {won(default)} at its "
             f"default and on {won(tuned)} tuned, where gradient descent needs {effect} times as many steps "
-            f"(geometric mean); tuned for a ten-thousandth instead, RMSprop is faster on {won(deep)}."
+            f"(geometric mean); {won_by_budget(budgets)}; tuned for a ten-thousandth instead, RMSprop is "
+            f"faster on {won(deep)}."
         ),
         tables={
             "Chosen learning rates": chosen_table(runs),
             "Steps of the others per step of RMSprop": table,
+            "Steps of the others per step of RMSprop, by budget": budgets,
         },
+        sensitivity=Sensitivity(decided, tuple(variants(runs, table, budgets))),
+        read={"Chosen learning rates": runs[runs["seed"] >= TUNING_SEEDS_FROM]},
     )
 
 
@@ -62,9 +87,117 @@ def verdict(tuned: pd.DataFrame, default: pd.DataFrame) -> Verdict:
     return Verdict.PARTLY
 
 
+def variants(runs: pd.DataFrame, table: pd.DataFrame, budgets: pd.DataFrame) -> Iterator[Variant]:
+    """Yield the rule with other targets, other ways to choose the learning rate, fewer trials."""
+    default = at(table, TARGET, "default")
+    for target in SENSITIVITY_TARGETS:
+        if target != TARGET:
+            made = f"{target.removeprefix('hit_')} of the start"
+            yield Variant("target", made, verdict(at(table, target, "tuned"), at(table, target, "default")))
+    for by in (BY_LOSS, BY_ERT):
+        tuned = ratio_table(trials_of(runs, TARGET, by), None)
+        yield Variant("selection rule", by, verdict(tuned[tuned["against"] == "sgd"], default))
+    rows = budgets[(budgets["against"] == "sgd") & (budgets["target"] == short(TARGET))]
+    for k in sorted(set(BUDGETS) & set(rows["trials"])):
+        found = verdict(rows[rows["trials"] == k], default)
+        yield Variant("budget", f"{k} trial{'s' if k > 1 else ''}", found)
+
+
+def at(table: pd.DataFrame, target: str, setting: str) -> pd.DataFrame:
+    """Return the rows against gradient descent for a target, at defaults or tuned."""
+    rows: pd.DataFrame = table[
+        (table["target"] == short(target)) & (table["against"] == "sgd") & (table["learning rate"] == setting)
+    ]
+    return rows
+
+
+def short(target: str) -> str:
+    return target.removeprefix("hit_")
+
+
 def won(rows: pd.DataFrame) -> str:
     names = [str(name) for name in rows.loc[rows["low"] > 1, "problem"]]
     return f"{len(names)} of {len(rows)} problems" + (f" ({', '.join(names)})" if names else "")
+
+
+def won_by_budget(budgets: pd.DataFrame) -> str:
+    """Say on how many problems RMSprop beats gradient descent, for each number of trials."""
+    rows = budgets[(budgets["against"] == "sgd") & (budgets["target"] == short(TARGET))]
+    wins = (rows["low"] > 1).groupby(rows["trials"]).sum()
+    if wins.nunique() == 1:
+        first, last = wins.index[0], wins.index[-1]
+        return f"it is faster on {wins.iloc[0]} with any budget from {first} to {last} random trials"
+    return f"with {listed(map(str, wins.index))} random trials it is faster on {listed(map(str, wins))}"
+
+
+# With a budget of trials
+
+
+def trials_of(runs: pd.DataFrame, target: str, by: str = BY_STEPS) -> Trials:
+    """Return the steps of every learning rate on the reported seeds, in the order of the tuning seeds."""
+    order = ranking(runs[runs["seed"] >= TUNING_SEEDS_FROM], target, by).astype({"problem": str})
+    reported = runs[runs["seed"] < TUNING_SEEDS_FROM].astype({"problem": str, "optimizer": str})
+    steps = reported[target].astype(float).fillna(reported["steps"].astype(float) + 1)
+    found = {}
+    for pair, part in reported.assign(logs=np.log(steps)).groupby(["problem", "optimizer"]):
+        problem, name = str(pair[0]), str(pair[1])
+        best_first = order.loc[(order["problem"] == problem) & (order["optimizer"] == name), LR]
+        wide = part.pivot(index=LR, columns="seed", values="logs")
+        found[problem, name] = wide.loc[best_first].to_numpy(float)
+    return found
+
+
+def ranking(runs: pd.DataFrame, target: str, by: str) -> pd.DataFrame:
+    """Return the settings of each problem and optimizer, the best one first."""
+    if by == BY_ERT:
+        table = expected_running_time(runs, [float(short(target))])
+        return table.sort_values(["ert", LR], kind="stable")
+    return ranked_settings(runs, target if by == BY_STEPS else "suboptimality")
+
+
+def expected_logs(trials: Array, budget: int | None) -> Array:
+    """Return for each seed the expected logarithm of the steps, with so many random trials or with all.
+
+    The best of the trials by the tuning seeds is taken; the expectation over all that a
+    search may draw, without replacement, is exact.
+    """
+    order = np.arange(len(trials))
+    budget = min(budget or len(trials), len(trials))
+    return np.array([expected_best_of_k(column, budget, chosen_by=order) for column in trials.T])
+
+
+def ratio_table(trials: Trials, budget: int | None) -> pd.DataFrame:
+    """Return the others' steps per step of RMSprop with a budget: problem, against, ratio, low, high."""
+    logs = {pair: expected_logs(numbers, budget) for pair, numbers in trials.items()}
+    rows = []
+    for problem, other in logs:
+        if other != "rmsprop":
+            found = geometric_mean(logs[problem, other] - logs[problem, "rmsprop"])
+            rows.append((problem, other, *bounds(found)))
+    return pd.DataFrame(rows, columns=["problem", "against", "ratio", "low", "high"])
+
+
+def budget_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the ratios of steps for every target and budget, the largest budget being all trials."""
+    parts = []
+    for target in SENSITIVITY_TARGETS:
+        trials = trials_of(runs, target)
+        all_of_them = len(next(iter(trials.values())))
+        budgets = sorted({*(k for k in BUDGETS if k < all_of_them), all_of_them})
+        parts += [ratio_table(trials, k).assign(target=short(target), trials=k) for k in budgets]
+    return pd.concat(parts, ignore_index=True)[
+        ["target", "trials", "problem", "against", "ratio", "low", "high"]
+    ]
+
+
+def budget_map_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the ratios against gradient descent: problem, trials, target, ratio, low, high."""
+    table = budget_table(runs)
+    rows = table[table["against"] == "sgd"].drop(columns="against")
+    return rows.astype({"target": float})
+
+
+# At the defaults, and with all trials
 
 
 def tuned_settings(runs: pd.DataFrame, target: str) -> pd.DataFrame:
@@ -119,10 +252,6 @@ def speed_ups(runs: pd.DataFrame, target: str) -> pd.DataFrame:
         "RMSprop never",
     ]
     return pd.DataFrame(rows, columns=names)
-
-
-def geometric_mean(logs: NDArray[np.float64]) -> Interval:
-    return over_seeds(len(logs), lambda drawn: float(np.exp(logs[drawn].mean())))
 
 
 def bounds(found: Interval) -> tuple[float, float, float]:

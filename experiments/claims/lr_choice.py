@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.claims.base import Evidence, Finding, Interval, Verdict, claim, over_seeds
+from experiments.claims.base import (
+    FEWER_RESAMPLES,
+    Evidence,
+    Finding,
+    Interval,
+    Sensitivity,
+    Variant,
+    Verdict,
+    claim,
+    earlier_steps,
+    over_seeds,
+)
+from experiments.measures import unbroken_widths
 
 FACTOR = 10.0
 SOLVED = 1e-6
 ROUGHLY_SOLVED = 1e-2
-KEYS = ["problem", "optimizer", "optimizer.lr"]
+OTHERS = ("rmsprop", "adagrad", "adam")
 
 
 @claim(
@@ -28,14 +44,14 @@ KEYS = ["problem", "optimizer", "optimizer.lr"]
     ),
 )
 def decide(evidence: Evidence) -> Finding:
-    scores = score_arrays(evidence)
-    table = width_table(scores)
-    differences = difference_table(scores)
+    landscapes = landscapes_of(evidence)
+    differences = difference_table(landscapes)
     narrower, wider = (differences["high"] < 0).sum(), (differences["low"] > 0).sum()
-    effect = mean_difference(scores, "rmsprop")
-    rough = mean_difference(score_arrays(evidence, ROUGHLY_SOLVED), "rmsprop")
+    effect = mean_difference(landscapes, "rmsprop")
+    rough = mean_difference(solved_at(landscapes, ROUGHLY_SOLVED), "rmsprop")
+    decided = verdict(differences)
     return Finding(
-        verdict=verdict(int(narrower), int(wider), len(differences)),
+        verdict=decided,
         effect=effect,
         unit="decades, SGD minus RMSprop",
         evidence=(
@@ -45,101 +61,157 @@ def decide(evidence: Evidence) -> Finding:
             "the start counts as solved."
         ),
         tables={
-            "Width of the range of good learning rates": table,
+            "Width of the range of good learning rates": width_table(landscapes),
             "Differences from gradient descent": differences,
         },
+        sensitivity=Sensitivity(decided, tuple(variants(evidence))),
     )
 
 
-def verdict(narrower: int, wider: int, comparisons: int) -> Verdict:
-    if narrower == comparisons:
+def verdict(differences: pd.DataFrame) -> Verdict:
+    narrower, wider = (differences["high"] < 0).sum(), (differences["low"] > 0).sum()
+    if narrower == len(differences):
         return Verdict.REPRODUCED
     if narrower == 0:
         return Verdict.REFUTED if wider else Verdict.UNDECIDED
     return Verdict.PARTLY
 
 
-Scores = dict[tuple[str, str], tuple[NDArray[np.float64], NDArray[np.float64]]]
+def variants(evidence: Evidence) -> Iterator[Variant]:
+    """Yield the rule with other targets, factors, ways to choose the best, and fewer steps."""
+    landscapes = landscapes_of(evidence)
+    for solved in (ROUGHLY_SOLVED, 1e-4, 1e-8):
+        found = difference_table(landscapes_of(evidence, solved))
+        yield Variant("target", f"{solved:g} of the start", verdict(found))
+    for name, statistic in (("lowest mean", np.mean), ("best worst seed", np.max)):
+        yield Variant("selection rule", name, verdict(difference_table(landscapes, statistic=statistic)))
+    for steps in earlier_steps(evidence, (0.1, 0.3)):
+        found = difference_table(landscapes_of(evidence, steps=steps))
+        yield Variant("budget", f"{steps} steps", verdict(found))
+    for factor in (2.0, 100.0):
+        yield Variant("factor", f"{factor:g}", verdict(difference_table(landscapes, factor)))
 
 
-def score_arrays(evidence: Evidence, solved: float = SOLVED) -> Scores:
-    """Return for each problem and optimizer the learning rates, and the scores (lrs, seeds).
+Array = NDArray[np.float64]
+Statistic = Callable[..., Any]
+"""What a learning rate is judged by: a number of the seeds, which are the last axis."""
 
-    The score is the final suboptimality as a share of the first, at least ``solved``;
-    infinite for a run that diverged.
+
+@dataclass(frozen=True)
+class Landscape:
+    """The scores of one optimizer on one problem: lrs (lrs,), scores (lrs, seeds)."""
+
+    lrs: Array
+    scores: Array
+
+
+Landscapes = dict[tuple[str, str], Landscape]
+"""By problem and optimizer."""
+
+
+def landscapes_of(evidence: Evidence, solved: float = SOLVED, steps: int | None = None) -> Landscapes:
+    """Return the scores of every optimizer on every problem, after all steps or so many.
+
+    The score is the suboptimality as a share of the first, at least ``solved``; infinite
+    for a run that diverged.
     """
-    first = evidence.history.loc[evidence.history["step"] == 0, ["run", "suboptimality"]]
-    runs = evidence.runs.astype({"run": str}).merge(
-        first.astype({"run": str}), on="run", suffixes=("", "_first")
-    )
-    share = (runs["suboptimality"] / runs["suboptimality_first"]).clip(lower=solved)
-    runs = runs.assign(score=share.fillna(np.inf))
-    arrays = {}
+    history = evidence.history.astype({"run": str}).set_index("run")
+    first = history.loc[history["step"] == 0, "suboptimality"]
+    runs = evidence.runs.astype({"run": str})
+    last = runs.set_index("run")["suboptimality"]
+    if steps is not None:
+        last = history.loc[history["step"] == steps, "suboptimality"]
+    share = (last / first).clip(lower=solved).fillna(np.inf)
+    runs = runs.assign(score=runs["run"].map(share))
+    found = {}
     for (problem, optimizer), part in runs.groupby(["problem", "optimizer"], observed=True):
         wide = part.pivot(index="optimizer.lr", columns="seed", values="score")
-        arrays[f"{problem}", f"{optimizer}"] = wide.index.to_numpy(float), wide.to_numpy(float)
-    return arrays
+        found[f"{problem}", f"{optimizer}"] = Landscape(wide.index.to_numpy(float), wide.to_numpy(float))
+    return found
 
 
-def width(lrs: NDArray[np.float64], scores: NDArray[np.float64]) -> float:
-    """Return the width in decades of the unbroken stretch of good learning rates about the best."""
-    medians = np.median(scores, axis=1)
-    best = int(np.argmin(medians))
-    good = np.isfinite(medians) & (medians <= FACTOR * medians[best])
-    if not good[best]:
-        return 0.0
-    low = best - int(np.argmin(np.append(good[best::-1], False))) + 1
-    high = best + int(np.argmin(np.append(good[best:], False))) - 1
-    return round(float(np.log10(lrs[high] / lrs[low])), 9)
+def solved_at(landscapes: Landscapes, solved: float) -> Landscapes:
+    """Return the landscapes in which a larger share of the start already counts as solved."""
+    return {pair: Landscape(land.lrs, np.maximum(land.scores, solved)) for pair, land in landscapes.items()}
 
 
-def width_table(scores: Scores) -> pd.DataFrame:
+def widths(land: Landscape, drawn: Any, factor: float = FACTOR, statistic: Statistic = np.median) -> Array:
+    """Return the decades about the best within the factor, for each draw of seeds (draws, seeds)."""
+    cost = statistic(land.scores[:, drawn], axis=2)
+    return np.round(unbroken_widths(land.lrs, cost, factor * cost.min(axis=0)), 9)
+
+
+def width(land: Landscape) -> float:
+    return float(widths(land, np.arange(land.scores.shape[1])[None])[0])
+
+
+def width_table(landscapes: Landscapes) -> pd.DataFrame:
     """Return every width with its interval over the seeds, and the best learning rate."""
     rows = []
-    for (problem, optimizer), (lrs, values) in scores.items():
-        found = width_over_seeds(lrs, values)
-        best = int(np.argmin(np.median(values, axis=1)))
-        rows.append(
-            (problem, optimizer, lrs[best], np.median(values[best]), found.value, found.low, found.high)
-        )
+    for (problem, optimizer), land in landscapes.items():
+        found = over_seeds(land.scores.shape[1], lambda drawn, land=land: widths(land, drawn), at_once=True)  # type: ignore[misc]
+        medians = np.median(land.scores, axis=1)
+        best = int(np.argmin(medians))
+        rows.append((problem, optimizer, land.lrs[best], medians[best], found.value, found.low, found.high))
     names = ["problem", "optimizer", "best lr", "share of the start left", "width in decades", "low", "high"]
     return pd.DataFrame(rows, columns=names)
 
 
-def width_over_seeds(lrs: NDArray[np.float64], values: NDArray[np.float64]) -> Interval:
-    return over_seeds(values.shape[1], lambda drawn: width(lrs, values[:, drawn]))
-
-
-def difference(scores: Scores, problem: str, other: str, drawn: NDArray[np.int64]) -> float:
-    """Return how much wider gradient descent is than another optimizer, in decades."""
-    (lrs, own), (other_lrs, others) = scores[problem, "sgd"], scores[problem, other]
-    return width(lrs, own[:, drawn]) - width(other_lrs, others[:, drawn])
-
-
-def difference_table(scores: Scores) -> pd.DataFrame:
+def difference_table(
+    landscapes: Landscapes,
+    factor: float = FACTOR,
+    statistic: Statistic = np.median,
+    resamples: int | None = None,
+) -> pd.DataFrame:
+    """Return how much wider gradient descent is than the others, paired by seed."""
     rows = []
-    for problem, other in scores:
+    for problem, other in landscapes:
         if other != "sgd":
-            seeds = scores[problem, other][1].shape[1]
-            found = over_seeds(seeds, lambda drawn, p=problem, o=other: difference(scores, p, o, drawn))  # type: ignore[misc]
+
+            def wider(drawn: Any, problem: str = problem, other: str = other) -> Array:
+                own, theirs = (landscapes[problem, name] for name in ("sgd", other))
+                return widths(own, drawn, factor, statistic) - widths(theirs, drawn, factor, statistic)
+
+            seeds = landscapes[problem, other].scores.shape[1]
+            found = over_seeds(seeds, wider, at_once=True, resamples=resamples)
             rows.append((problem, other, found.value, found.low, found.high))
     return pd.DataFrame(rows, columns=["problem", "against", "difference in decades", "low", "high"])
 
 
-def mean_difference(scores: Scores, other: str) -> Interval:
+def mean_difference(landscapes: Landscapes, other: str) -> Interval:
     """Return the difference from another optimizer, averaged over the problems."""
-    problems = [problem for problem, optimizer in scores if optimizer == other]
-    seeds = min(values.shape[1] for _, values in scores.values())
-    return over_seeds(
-        seeds,
-        lambda drawn: float(np.mean([difference(scores, problem, other, drawn) for problem in problems])),
-    )
+    problems = [problem for problem, optimizer in landscapes if optimizer == other]
+    seeds = min(land.scores.shape[1] for land in landscapes.values())
+
+    def wider(drawn: Any) -> Array:
+        pairs = [(landscapes[problem, "sgd"], landscapes[problem, other]) for problem in problems]
+        differences = [widths(own, drawn) - widths(theirs, drawn) for own, theirs in pairs]
+        return np.asarray(np.mean(differences, axis=0))
+
+    return over_seeds(seeds, wider, at_once=True)
 
 
-def sensitivity_table(evidence: Evidence) -> pd.DataFrame:
-    """Return the widths for other thresholds below which all count as equally solved."""
-    columns = {}
-    for solved in (ROUGHLY_SOLVED, 1e-4, SOLVED):
-        scores = score_arrays(evidence, solved)
-        columns[f"solved at {solved:g}"] = {pair: width(*arrays) for pair, arrays in scores.items()}
-    return pd.DataFrame(columns).rename_axis(["problem", "optimizer"]).reset_index()
+MAP_TARGETS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+
+
+def map_table(evidence: Evidence) -> pd.DataFrame:
+    """Return how many times wider the other's range of learning rates is than that of SGD.
+
+    By what share of the start counts as solved and by the steps. Columns: problem (with
+    the other optimizer), steps, solved at, ratio, low, high; above 1 the claim holds.
+    """
+    parts = []
+    for steps in [*earlier_steps(evidence, (0.01, 0.03, 0.1, 0.3)), None]:
+        landscapes = landscapes_of(evidence, min(MAP_TARGETS), steps)
+        for solved in MAP_TARGETS:
+            table = difference_table(solved_at(landscapes, solved), resamples=FEWER_RESAMPLES)
+            shown = steps or int(evidence.history["step"].max())
+            parts.append(table.assign(**{"steps": shown, "solved at": solved}))
+    table = pd.concat(parts, ignore_index=True)
+    order = table["against"].map({name: i for i, name in enumerate(OTHERS)})
+    table = table.assign(order=order).sort_values(["problem", "order", "steps", "solved at"])
+    ends = {"ratio": "difference in decades", "low": "high", "high": "low"}
+    numbers = {name: 10.0 ** -table[column].astype(float) for name, column in ends.items()}
+    return table.assign(problem=table["problem"] + ", against " + table["against"], **numbers)[
+        ["problem", "steps", "solved at", "ratio", "low", "high"]
+    ].reset_index(drop=True)

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from experiments.claims.base import Evidence, Finding, Verdict, claim
-from experiments.claims.bowl import CONDITION, Array, curvatures, mean_over_seeds, per_run, slope
+from experiments.claims.base import (
+    Evidence,
+    Finding,
+    Sensitivity,
+    Variant,
+    Verdict,
+    claim,
+    mean_over_seeds,
+)
+from experiments.claims.bowl import CONDITION, LR, ROTATED, Array, curvatures, per_run, slope
 from problems.quadratic_bowl import QuadraticBowl, hessian
 
 RATE_LR = 0.01
+ALL_STEPS = 100
 Slope = Callable[[QuadraticBowl, Array], float]
+Typical = Callable[[Array], Array]
 
 
 @claim(
@@ -32,14 +42,16 @@ Slope = Callable[[QuadraticBowl, Array], float]
     ),
 )
 def decide(evidence: Evidence) -> Finding:
-    aligned = slope_table(evidence, rotated=False, value=coordinate_slope)
-    rotated = slope_table(evidence, rotated=True, value=direction_slope)
+    shown = slopes(evidence)
+    aligned, rotated = slope_table(shown, rotated=False), slope_table(shown, rotated=True)
     worst = aligned[CONDITION].max()
     top, turned = (table[table[CONDITION] == worst].iloc[0] for table in (aligned, rotated))
-    per_seed = slopes(evidence, False, coordinate_slope)
-    effect = mean_over_seeds(per_seed.loc[per_seed[CONDITION] == worst, "value"])
+    effect = mean_over_seeds(shown.loc[(shown[CONDITION] == worst) & ~shown[ROTATED], "value"])
+    decided = verdict(aligned, rotated)
+    read = evidence.runs[(evidence.runs["optimizer"] == "rmsprop") & (evidence.runs[LR] == RATE_LR)]
+    titles = [f"Slope of rate against curvature, {turn}" for turn in ("axis-aligned", "rotated")]
     return Finding(
-        verdict=verdict(aligned, rotated),
+        verdict=decided,
         effect=effect,
         unit=f"decades of rate per decade of curvature, axis-aligned, condition {worst:g}",
         evidence=(
@@ -48,9 +60,18 @@ def decide(evidence: Evidence) -> Finding:
             f"steep direction, as the curvature along the principal directions to the power "
             f"{turned['slope']:.2f}."
         ),
-        tables={
-            "Slope of rate against curvature, axis-aligned": aligned,
-            "Slope of rate against curvature, rotated": rotated,
+        tables=dict(zip(titles, (aligned, rotated), strict=True)),
+        sensitivity=Sensitivity(
+            decided,
+            tuple(variants(evidence)),
+            {
+                "target": "a slope has no target",
+                "selection rule": "nothing is selected, as one learning rate is taken",
+            },
+        ),
+        read={
+            title: read[read[ROTATED].astype(bool) == turn]
+            for title, turn in zip(titles, (False, True), strict=True)
         },
     )
 
@@ -64,15 +85,43 @@ def verdict(aligned: pd.DataFrame, rotated: pd.DataFrame) -> Verdict:
     return Verdict.REFUTED if (aligned["low"] > 0).all() else Verdict.UNDECIDED
 
 
-def slopes(evidence: Evidence, rotated: bool, value: Slope) -> pd.DataFrame:
-    where = {"optimizer": "rmsprop", "optimizer__lr": RATE_LR, "problem__rotated": rotated}
+def variants(evidence: Evidence) -> Iterator[Variant]:
+    """Yield the rule over fewer steps, other averages, learning rates and condition numbers."""
+    for steps in (10, 30):
+        yield Variant("budget", f"{steps} steps", rule(slopes(evidence, steps)))
+    for name, typical in (("geometric mean", geometric_mean_of_rates), ("last step", last_rate)):
+        yield Variant("average over the steps", name, rule(slopes(evidence, typical=typical)))
+    for lr in sorted(set(evidence.runs[LR]) - {RATE_LR}):
+        yield Variant("learning rate", f"{lr:g}", rule(slopes(evidence, lr=lr)))
+    shown = slopes(evidence)
+    for condition in sorted(shown[CONDITION].unique())[1:]:
+        held = rule(shown[shown[CONDITION] >= condition])
+        yield Variant("smallest condition number", f"{condition:g}", held)
+
+
+def rule(shown: pd.DataFrame) -> Verdict:
+    return verdict(slope_table(shown, rotated=False), slope_table(shown, rotated=True))
+
+
+def slopes(
+    evidence: Evidence, steps: int = ALL_STEPS, typical: Typical | None = None, lr: float = RATE_LR
+) -> pd.DataFrame:
+    """Return the slope of each run of RMSprop on a bowl that is not round, over its first steps."""
     curved = replace(evidence, runs=evidence.runs[evidence.runs[CONDITION] > 1])
-    return per_run(curved, "rate.", value, **where)
+    of = typical or median_rate
+
+    def value(bowl: QuadraticBowl, rates: Array) -> float:
+        found = of(np.abs(rates[1 : steps + 1]))
+        return direction_slope(bowl, found) if bowl.rotated else coordinate_slope(bowl, found)
+
+    table = per_run(curved, "rate.", value, optimizer="rmsprop", optimizer__lr=lr)
+    return table.astype({ROTATED: bool})
 
 
-def slope_table(evidence: Evidence, rotated: bool, value: Slope) -> pd.DataFrame:
+def slope_table(shown: pd.DataFrame, rotated: bool) -> pd.DataFrame:
+    """Return the mean slope over seeds with its interval, for each condition number."""
     rows = []
-    for condition, part in slopes(evidence, rotated, value).groupby(CONDITION):
+    for condition, part in shown[shown[ROTATED] == rotated].groupby(CONDITION):
         found = mean_over_seeds(part["value"])
         rows.append((condition, len(part), found.value, found.low, found.high))
     return pd.DataFrame(rows, columns=[CONDITION, "runs", "slope", "low", "high"])
@@ -80,15 +129,44 @@ def slope_table(evidence: Evidence, rotated: bool, value: Slope) -> pd.DataFrame
 
 def coordinate_slope(bowl: QuadraticBowl, rates: Array) -> float:
     """Return the slope over the coordinates."""
-    return slope(np.log10(curvatures(bowl)), np.log10(typical(rates)))
+    return slope(np.log10(curvatures(bowl)), np.log10(rates))
 
 
 def direction_slope(bowl: QuadraticBowl, rates: Array) -> float:
     """Return the slope over the principal directions v: there the rate is the mean of v_i^2 rate_i."""
     eigenvalues, directions = np.linalg.eigh(hessian(bowl))
-    return slope(np.log10(eigenvalues), np.log10(directions.T**2 @ typical(rates)))
+    return slope(np.log10(eigenvalues), np.log10(directions.T**2 @ rates))
 
 
-def typical(rates: Array) -> Array:
-    """Return the median size of each coordinate's rate over the steps."""
-    return np.asarray(np.nanmedian(np.abs(rates[1:]), axis=0))
+def median_rate(rates: Array) -> Array:
+    """Return the median of each coordinate's rate over the steps."""
+    return np.asarray(np.nanmedian(rates, axis=0))
+
+
+def geometric_mean_of_rates(rates: Array) -> Array:
+    return np.asarray(np.exp(np.nanmean(np.log(rates), axis=0)))
+
+
+def last_rate(rates: Array) -> Array:
+    return np.asarray(rates[-1])
+
+
+MAP_STEPS = (1, 3, 10, 30, 100)
+
+
+def map_table(evidence: Evidence) -> pd.DataFrame:
+    """Return how many times larger the rate is where the curvature is a decade smaller.
+
+    By condition number and by how many steps are looked at. Columns: problem (the turn and
+    the learning rate), problem.condition, steps, ratio, low, high; above 1 the claim holds.
+    """
+    parts = []
+    for lr in sorted(set(evidence.runs[LR])):
+        for steps in MAP_STEPS:
+            shown = slopes(evidence, steps, lr=lr)
+            for rotated, turn in ((False, "axis-aligned"), (True, "rotated")):
+                table = slope_table(shown, rotated).assign(problem=f"{turn}, lr {lr:g}", steps=steps)
+                parts.append(table)
+    table = pd.concat(parts, ignore_index=True).sort_values(["problem", CONDITION, "steps"])
+    ends = {"ratio": 10 ** -table["slope"], "low": 10 ** -table["high"], "high": 10 ** -table["low"]}
+    return table[["problem", CONDITION, "steps"]].assign(**ends)

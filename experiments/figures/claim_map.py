@@ -13,7 +13,15 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from experiments.figures.heat_map import HATCH, label_cells, spoken
-from experiments.figures.style import figure_legend, label_first, panels, say_empty, styled, tick_label
+from experiments.figures.style import (
+    figure_legend,
+    label_first,
+    name_lines,
+    panels,
+    say_empty,
+    styled,
+    tick_label,
+)
 from experiments.measures import claim_space
 
 CMAP = "PuOr"
@@ -35,7 +43,8 @@ MOST = 100.0
 def claim_map(table: pd.DataFrame, x: str, y: str, label: str, *, failed: str = "neither arrived") -> Figure:
     """Return a map of a ratio, a panel per problem, with the share of the cells in which it is above 1.
 
-    Purple: above 1, the claim holds; orange: below. A dot: the interval holds 1.
+    Purple: above 1, the claim holds; orange: below. A dot: the interval holds 1, and the
+    cell counts as undecided.
 
     Args:
         table: a row per cell: the columns ``x`` and ``y``, ratio, problem if there are
@@ -51,8 +60,8 @@ def claim_map(table: pd.DataFrame, x: str, y: str, label: str, *, failed: str = 
     fig, axes = panels(len(groups), 2.4)
     for ax, (name, part) in zip(axes, groups, strict=False):
         draw_panel(ax, part, x, y, norm)
-        held = str(claim_space(part))
-        ax.set_title(f"{name}\n{held}" if name else held, pad=4)
+        held = str(claim_space(part)).replace(" undecided", "\N{NO-BREAK SPACE}undecided")
+        name_lines(ax, [line for line in (str(name), held) if line])
         ax.set_xlabel(axis_name(x))
     if not groups:
         say_empty(axes[0])

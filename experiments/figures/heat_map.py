@@ -128,7 +128,8 @@ def round_places(values: pd.Index) -> list[int]:
 
 def spoken(value: object) -> str:
     """Return a hyperparameter's name or value as it is written on an axis."""
-    name = text(value, 3).removeprefix("optimizer.")
+    whole = isinstance(value, float | int | np.number) and 1e3 <= value < 1e5
+    name = text(value, 5 if whole else 3).removeprefix("optimizer.")
     return NAMES.get(name, name)
 
 

@@ -172,9 +172,15 @@ def title(ax: Axes, problem: str, optimizer: str = "") -> None:
     place = ax.get_subplotspec()
     columns = place.get_gridspec().ncols if place else 1
     lines = [f"{optimizer} on", problem] if columns > 3 else [f"{optimizer} on {problem}"]
+    name_lines(ax, lines if optimizer else [problem])
+
+
+def name_lines(ax: Axes, lines: Sequence[str]) -> None:
+    """Write these lines above a panel, each broken into lines that fit."""
+    place = ax.get_subplotspec()
+    columns = place.get_gridspec().ncols if place else 1
     wide = int(13 * width_for(columns) / columns)
-    lines = [fill(line, wide, break_long_words=False) for line in (lines if optimizer else [problem])]
-    ax.set_title("\n".join(lines), pad=4)
+    ax.set_title("\n".join(fill(line, wide, break_long_words=False) for line in lines), pad=4)
 
 
 def say_empty(ax: Axes, words: str = "no runs") -> None:

@@ -5,12 +5,12 @@ that diverged has an infinite loss. An instance is a problem with its constants,
 ``tables.problem_labels`` names it; seeds are repetitions on an instance.
 """
 
-from experiments.measures.area import log_area
+from experiments.measures.area import log_area, log_area_table
 from experiments.measures.best_of_k import best_of_k_curves, best_of_k_quantile, expected_best_of_k
 from experiments.measures.claim_space import ClaimSpace, claim_space
 from experiments.measures.costs import instance_costs, target_costs
 from experiments.measures.hits import hit_times
-from experiments.measures.lr_robustness import lr_robustness
+from experiments.measures.lr_robustness import lr_robustness, unbroken_widths
 from experiments.measures.probability_best import probability_best, probability_best_curves
 from experiments.measures.profiles import algoperf_score, data_profile, performance_profile, speed_up
 from experiments.measures.running_time import expected_running_time
@@ -28,6 +28,7 @@ __all__ = [
     "hit_times",
     "instance_costs",
     "log_area",
+    "log_area_table",
     "lr_robustness",
     "performance_profile",
     "probability_best",
@@ -36,4 +37,5 @@ __all__ = [
     "simulated_runtimes",
     "speed_up",
     "target_costs",
+    "unbroken_widths",
 ]

@@ -5,10 +5,24 @@ import pandas as pd
 
 from experiments.tables import PAIR, labelled
 from experiments.tables.over_steps import joined
+from experiments.tables.quartiles import summary
 from experiments.tables.varying import hyperparameters
 
 FLOOR = 1e-16
 """Suboptimality below this counts as this: what is smaller is rounding."""
+
+
+def log_area_table(history: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the quartiles over ``runs`` of the mean of log10 of the suboptimality over the steps.
+
+    That is ``log_area`` per step, in decades; infinite where the run diverged.
+
+    Columns: problem, optimizer, runs, median, q25, q75, diverged.
+    """
+    areas = log_area(history, runs)
+    lost = areas["mean_log10"].isna() | np.isinf(areas["mean_log10"])
+    rows = areas.assign(score=areas["mean_log10"].fillna(np.inf), lost=lost)
+    return summary(rows, PAIR)
 
 
 def log_area(

@@ -28,8 +28,8 @@ class ClaimSpace:
 
     @property
     def share(self) -> float:
-        """Share of all the cells in which the claim holds; NaN for no cells."""
-        return self.holds / self.cells if self.cells else np.nan
+        """Share of all the cells in which the claim surely holds; NaN for no cells."""
+        return self.surely_holds / self.cells if self.cells else np.nan
 
     def __str__(self) -> str:
         open_cells = self.cells - self.surely_holds - self.surely_fails

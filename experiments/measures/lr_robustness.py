@@ -42,6 +42,9 @@ def lr_robustness(
     found = []
     for pair, part in rows.groupby(PAIR, observed=True):
         scores, lost = (grid(part, column) for column in ("score", "lost"))
+        if not scores.size:
+            found.append((*pair, np.nan, np.nan, 0, part["lost"].mean(), np.nan, np.nan))
+            continue
         drawn = rng.integers(scores.shape[1], size=(draws, scores.shape[1]))
         lrs = np.unique(part[LR].to_numpy(float))
         width = interval(widths(lrs, scores[:, drawn], factor, kind), drawn.shape[1], confidence)
@@ -68,10 +71,16 @@ def widths(lrs: Array, scores: Array, factor: float, kind: Measure) -> Array:
     """
     medians = np.median(scores, axis=2)
     cost = np.asarray(kind.cost(pd.DataFrame(medians)))  # type: ignore[arg-type]
-    best = cost.argmin(axis=0)
-    columns = np.arange(cost.shape[1])
-    lowest = cost[best, columns]
-    limit = lowest / factor if kind.higher_is_better else lowest * factor
+    lowest = cost.min(axis=0)
+    return unbroken_widths(lrs, cost, lowest / factor if kind.higher_is_better else lowest * factor)
+
+
+def unbroken_widths(lrs: Array, cost: Array, limit: Array) -> Array:
+    """Return the decades of learning rates about the best whose cost is within the limit.
+
+    ``cost`` is (learning rates, draws), ``limit`` (draws,). The best is the first of equals.
+    """
+    best, columns = cost.argmin(axis=0), np.arange(cost.shape[1])
     good = np.isfinite(cost) & (cost <= limit)
     block = np.cumsum(~good, axis=0)
     good &= block == block[best, columns]

@@ -8,7 +8,14 @@ there is: infinite loss, infinitely many steps, an accuracy of 0. Quartiles inte
 linearly; between a number and infinity they are infinite.
 """
 
-from experiments.tables.best_settings import best_pairs, best_settings, by_setting, runs_at
+from experiments.tables.best_settings import (
+    best_pairs,
+    best_settings,
+    by_setting,
+    ranked_settings,
+    runs_at,
+    settings_shown,
+)
 from experiments.tables.cell import cell
 from experiments.tables.comparisons import divergence, ranks, steps_to_targets
 from experiments.tables.lr_sensitivity import lr_sensitivity, lr_width
@@ -36,9 +43,11 @@ __all__ = [
     "lr_width",
     "measure_of",
     "problem_labels",
+    "ranked_settings",
     "ranks",
     "runs_at",
     "settings",
+    "settings_shown",
     "steps_to_targets",
     "target_columns",
     "text",

@@ -17,14 +17,11 @@ def by_setting(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.DataFra
     return summary(runs, [*PAIR, *hyperparameters(runs)])
 
 
-def best_settings(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.DataFrame:
-    """Return the setting with the best median for each problem and optimizer.
+def ranked_settings(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.DataFrame:
+    """Return ``by_setting`` with the best setting of each problem and optimizer first.
 
     Medians up to the measure's floor are equal. Among equals the one that reaches the
     deepest target in fewer steps (median) is better, then the smaller learning rate.
-
-    Columns: problem, optimizer, the learning rate and the hyperparameters that vary,
-    runs, median, q25, q75, diverged, then settings_compared and runs_compared.
     """
     runs = scored(runs, measure)
     table = by_setting(runs, measure)
@@ -32,9 +29,39 @@ def best_settings(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.Data
     if targets := target_columns(runs):
         order["steps_taken"] = by_setting(runs, targets[-1])["median"]
     ranked = table.assign(**order).sort_values([*PAIR, *order, *hyperparameters(runs)])
+    return ranked.drop(columns=list(order))
+
+
+def best_settings(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.DataFrame:
+    """Return the setting with the best median for each problem and optimizer: ``ranked_settings``.
+
+    Columns: problem, optimizer, the learning rate and the hyperparameters that vary,
+    runs, median, q25, q75, diverged, then settings_compared and runs_compared.
+    """
+    runs = scored(runs, measure)
+    ranked = ranked_settings(runs, measure)
     best = ranked.drop_duplicates(PAIR)[[*PAIR, *swept(runs), "runs", *QUARTILES, "diverged"]]
-    compared = table.groupby(PAIR, observed=True)["runs"].agg(settings_compared="size", runs_compared="sum")
+    compared = ranked.groupby(PAIR, observed=True)["runs"].agg(settings_compared="size", runs_compared="sum")
     return best.merge(compared.reset_index(), on=PAIR, how="left")
+
+
+def settings_shown(choosing: pd.DataFrame, reported: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Return the best settings by some runs, and how they did in others: those to report.
+
+    Columns: those of ``best_settings``, the numbers from the runs that are reported, and
+    median_when_chosen from those that chose. Just ``best_settings`` if they are the same runs.
+    """
+    best = best_settings(choosing, measure)
+    if choosing is reported:
+        return best
+    numbers = ["runs", *QUARTILES, "diverged"]
+    shown = summary(scored(runs_at(reported, best), measure), PAIR).astype({"problem": str})
+    table = best.drop(columns=numbers).astype({"problem": str}).merge(shown, on=PAIR)
+    chosen = [str(key) for key in best if key not in numbers and not str(key).endswith("_compared")]
+    table = table[[*chosen, *numbers, "settings_compared", "runs_compared"]]
+    when_chosen = best.astype({"problem": str})[[*PAIR, "median"]]
+    table = table.merge(when_chosen.rename(columns={"median": "median_when_chosen"}), on=PAIR)
+    return table.astype({"problem": best["problem"].dtype})
 
 
 def runs_at(runs: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:

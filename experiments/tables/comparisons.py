@@ -10,15 +10,17 @@ from experiments.tables.quartiles import QUARTILES, scored, summary
 from experiments.tables.varying import PAIR, labelled
 
 
-def steps_to_targets(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.DataFrame:
-    """Return the steps to each target at each optimizer's best setting.
+def steps_to_targets(
+    runs: pd.DataFrame, measure: str = "suboptimality", chosen: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Return the steps to each target at each optimizer's best setting, or at the ``chosen`` ones.
 
     A target is a fraction of the suboptimality at the start. The median is infinite
     where half of the runs or more never got there.
 
     Columns: problem, optimizer, target, runs, median, q25, q75 (steps), reached (a share).
     """
-    best = runs_at(runs, best_settings(runs, measure))
+    best = runs_at(runs, best_settings(runs, measure) if chosen is None else chosen)
     tables = [
         summary(scored(best, column), PAIR).assign(target=fraction(column), reached=reached(best, column))
         for column in target_columns(best)
@@ -48,15 +50,19 @@ def divergence(runs: pd.DataFrame, *by: str) -> pd.DataFrame:
     return table.assign(diverged_at=groups["diverged_at"].median()).reset_index()
 
 
-def ranks(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.DataFrame:
+def ranks(
+    runs: pd.DataFrame, measure: str = "suboptimality", chosen: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return the rank of each optimizer's best setting on each problem, and the mean rank.
+
+    With ``chosen``, a table such as ``settings_shown``, by the medians that it holds.
 
     Rank 1 is the best; medians that are equal, or up to the measure's floor, share the
     average of their ranks. The best mean rank comes first.
 
     Columns: optimizer, one per problem, mean_rank.
     """
-    best = best_settings(runs, measure)
+    best = (best_settings(runs, measure) if chosen is None else chosen).copy()
     best["cost"] = measure_of(measure, runs.columns).cost(best["median"])
     best["rank"] = best.groupby("problem", observed=True)["cost"].rank()
     table = best.pivot(index="optimizer", columns="problem", values="rank")

@@ -1,0 +1,117 @@
+"""From a number to its runs: what a report says of the runs behind its tables."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from command_line import here
+from matplotlib.figure import Figure
+
+from experiments import page
+from experiments.page import Table, Text
+from experiments.sources import Section, digest, groups_of, runs_behind, spans, unspanned, write_sources
+from experiments.store import Store
+
+GRID = (
+    "-m",
+    "steps=10",
+    "record.points=4",
+    "optimizer=rmsprop,sgd",
+    "problem=quadratic,rosenbrock",
+    "problem.dim=2,3",
+    "optimizer.lr=0.01,0.1",
+    "seed=range(0,6)",
+)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a study of 72 runs, and the report on it."""
+    folder = tmp_path_factory.mktemp("study")
+
+    def touch(figure: Figure, stem: Path) -> None:
+        for ending in (".png", ".svg"):
+            stem.with_name(f"{stem.name}{ending}").touch()
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(page, "save_figure", touch)
+        assert here(folder, "run", *GRID, "study=some").code == 0
+        assert here(folder, "report", "study=some").code == 0
+    return folder / "results"
+
+
+def section(study: Path) -> tuple[Section, pd.DataFrame]:
+    """Return a section with a table of all runs, one of few, and words; and the few."""
+    runs = Store(study / "some").runs()
+    few = runs[(runs["optimizer"] == "sgd") & (runs["seed"] >= 4) & (runs["optimizer.lr"] == 0.1)]
+    frame = pd.DataFrame({"x": [1.0]})
+    parts = [Text("#"), Table("everything", "", frame), Table("few", "", frame, few)]
+    return Section("part", "some", "the command", runs, parts), few
+
+
+def test_the_runs_of_a_table_come_back_with_their_ids(study: Path, tmp_path: Path) -> None:
+    written, few = section(study)
+    write_sources(tmp_path, [written])
+    for name, expected in (("few", few), ("everything", written.runs)):
+        found = runs_behind(name, tmp_path, study)
+        assert set(found["run"]) == set(expected["run"])
+        assert len(found) == len(expected)
+    index = pd.read_csv(tmp_path / "runs.csv").set_index("table")
+    assert index["runs"].to_dict() == {"everything": len(written.runs), "few": len(few)}
+    assert set(index["command"]) == {"the command"}
+
+
+def test_runs_of_a_group_are_read_by_the_same_tables(study: Path) -> None:
+    written, few = section(study)
+    groups = groups_of(written)
+    assert groups.nunique() == 2
+    assert groups[few.index].nunique() == 1
+
+
+def test_a_listing_has_a_row_a_setting_and_the_id_of_its_first_run(study: Path, tmp_path: Path) -> None:
+    written, _ = section(study)
+    write_sources(tmp_path, [written])
+    table = pd.read_csv(tmp_path / "runs" / "part.csv")
+    assert table["runs"].sum() == len(written.runs)
+    row = table[(table["optimizer"] == "rmsprop") & (table["settings"] == "problem.dim=3 optimizer.lr=0.01")]
+    assert row[["problem", "seeds", "runs"]].to_numpy().tolist() == [["rosenbrock", "0-5", 6]]
+    [first] = row["first"]
+    assert written.runs.set_index("run").loc[first, "seed"] == 0
+
+
+def test_a_store_without_the_runs_is_told_from_one_that_has_them(study: Path, tmp_path: Path) -> None:
+    written, few = section(study)
+    fewer = Section(written.name, written.study, written.command, written.runs.iloc[1:], written.parts)
+    write_sources(tmp_path, [fewer])
+    assert len(runs_behind("few", tmp_path, study)) == len(few)
+    index = pd.read_csv(tmp_path / "runs.csv", dtype=str)
+    index.assign(digest="0").to_csv(tmp_path / "runs.csv", index=False)
+    with pytest.raises(
+        ValueError, match=r"few: the store does not have its \d+ runs; make them with the command"
+    ):
+        runs_behind("few", tmp_path, study)
+    with pytest.raises(ValueError, match="table must be one of everything, few, got 'nope'"):
+        runs_behind("nope", tmp_path, study)
+
+
+def test_every_table_and_figure_of_a_report_leads_to_its_runs(study: Path) -> None:
+    folder = study / "some" / "report"
+    index = pd.read_csv(folder / "runs.csv")
+    names = {path.stem for path in [*folder.glob("tables/*.csv"), *folder.glob("figures/*.png")]}
+    assert names == set(index["table"])
+    for name in names:
+        found = runs_behind(name, folder, study)
+        assert digest(found["run"].astype(str)) == index.set_index("table").loc[name, "digest"]
+    best = pd.read_csv(folder / "tables" / "log_area.csv")
+    assert best["runs"].sum() == len(runs_behind("log_area", folder, study))
+
+
+def test_a_digest_is_of_the_ids_in_any_order() -> None:
+    assert digest(["b", "a"]) == digest(["a", "b"]) != digest(["a", "c"])
+
+
+@pytest.mark.parametrize(("seeds", "words"), [([0, 1, 2], "0-2"), ([5], "5"), ([7, 0, 1, 9, 8], "0-1 7-9")])
+def test_seeds_as_ranges(seeds: list[int], words: str) -> None:
+    assert spans(np.array(seeds)) == words
+    assert unspanned(words) == sorted(seeds)
