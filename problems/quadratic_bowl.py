@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import numpy as np
-from scipy.stats import ortho_group
 
 from problems.base import Array, Choice, Flag, Instance, Numbers, Problem, Seeds, constant, register
 
@@ -66,6 +65,8 @@ def hessian(problem: QuadraticBowl) -> Array:
     eigenvalues = problem.eigenvalues
     if not problem.rotated:
         return np.diag(eigenvalues)
+    from scipy.stats import ortho_group  # here: it takes longer to load than all the rest
+
     rotation = ortho_group.rvs(problem.dim, random_state=np.random.default_rng(0))
     return np.asarray(rotation * eigenvalues @ rotation.T)
 

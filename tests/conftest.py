@@ -11,6 +11,7 @@ from optim import OPTIMIZERS, Optimizer
 from problems import PROBLEMS, Problem
 
 collect_ignore = ["reference/make_reference.py"]  # needs the extra `peers`
+collect_ignore_glob = ["trouble/*"]  # programs that tests run
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -328,7 +328,7 @@ def test_an_experiments_sweep_is_overridden_from_the_command_line(plan: Plan) ->
     assert cells(planned) == [("adam", name) for name in ("quadratic", "logistic", "rosenbrock")]
     assert [len(part.product) for part in planned] == [2, 2, 2]
     assert {part.product.cell().steps for part in planned} == {5}
-    assert {part.config.study for part in planned} == {"learning_rates"}
+    assert {part.settings["study"] for part in planned} == {"learning_rates"}
 
 
 def test_dropped_keys_are_said_once_the_plan_stands(plan: Plan, caplog: pytest.LogCaptureFixture) -> None:
