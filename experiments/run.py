@@ -40,7 +40,9 @@ def request_from(config: DictConfig, axes: Mapping[str, str]) -> Request:
         if not config.tune.trials:
             return Request(settings, axes, product, None)
         tuning.check_choosing(settings["tune"], product.problem.metric_names)
-        search = tuning.checked_search(settings["tune"], settings["optimizer"], levels)
+        held_out = {"seed": [settings["seed"]], **levels}
+        search = tuning.checked_search(settings["tune"], settings["optimizer"], held_out)
+        tuning.check_free(settings["optimizer"])
         return Request(settings, axes, product, search)
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from experiments.lanes import checked_integer
 from experiments.store import HIT_COLUMNS
 from experiments.tables import best_settings, by_setting, measure_of
+from optim import OPTIMIZERS
 from optim.base import Range
 
 Space = Mapping[str, Mapping[str, Any]]
@@ -59,6 +60,14 @@ def checked_search(tune: Mapping[str, Any], optimizer: Mapping[str, Any], axes: 
         )
     space = optimizer.get("search") or {}
     return Search(seeds, draw(space, tune["trials"], tune["method"]), space)
+
+
+def check_free(optimizer: Mapping[str, Any]) -> None:
+    """Raise ValueError for a hyperparameter that is searched, and was given a value all the same."""
+    defaults = OPTIMIZERS[optimizer["name"]]()
+    for name in optimizer.get("search") or {}:
+        if optimizer[name] != getattr(defaults, name):
+            raise ValueError(f"tune.trials draws optimizer.{name}; it cannot be {optimizer[name]} as well")
 
 
 def check_choosing(tune: Mapping[str, Any], metrics: Sequence[str]) -> None:

@@ -120,7 +120,7 @@ overrides = st.one_of(
 )
 
 
-@settings(max_examples=35, derandomize=True, database=None, deadline=None)
+@settings(max_examples=20, derandomize=True, database=None, deadline=None)
 @given(grid=st.booleans(), arguments=st.lists(overrides, min_size=1, max_size=3))
 @example(grid=False, arguments=["problem.c=3e244"])  # squares overflow
 @example(grid=False, arguments=[f"problem.b={'9' * 400}"])  # an integer that no float holds
@@ -212,6 +212,8 @@ SAID: list[tuple[list[str], str]] = [
     (["tune=1"], "tune must be trials, method, seeds, budgets, extend and measure (tune.trials=0), got 1"),
     (["record=${tune}"], "record must be points and params (record.points=100), got {"),
     (["tune.trials=[]"], "tune.trials must be one value, got []"),
+    (["tune.trials=3", "optimizer.lr=0.1"], "tune.trials draws optimizer.lr; it cannot be 0.1 as well"),
+    (["tune.trials=3", f"seed={10**9}"], "seed must be below 1000000000, where the tuning seeds begin, got "),
     (["tune.trials=3", "tune.budgets=[x]"], "tune.budgets must be an integer in [1, inf), got 'x'"),
     (["tune.trials=3", "tune.budgets=7"], "tune.budgets must be integers, as tune.budgets=[25,50], got 7"),
     (

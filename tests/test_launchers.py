@@ -17,10 +17,10 @@ from experiments.store import Store
 
 GRID = (
     "-m",
-    *("steps=20", "record.points=5", "optimizer=sgd,adam", "problem=rosenbrock,quadratic"),
-    *("seed=range(0,10)", "tune.trials=6", "tune.budgets=[3]", "tune.seeds=2"),
+    *("steps=20", "record.points=5", "optimizer=sgd", "problem=rosenbrock,quadratic"),
+    "seed=range(0,60)",
 )
-LAST = "runs done, 0 reused; stored in results/default"
+LAST = "120 runs done, 0 reused; stored in results/default"
 PATIENCE = 60.0
 
 
@@ -29,7 +29,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The study that one process leaves which runs one job after another."""
     folder = tmp_path_factory.mktemp("reference")
     ended = here(folder, "run", *GRID, "hydra/launcher=basic")
-    assert (ended.code, ended.out.splitlines()[-1]) == (0, f"148 {LAST}")
+    assert (ended.code, ended.out.splitlines()[-1]) == (0, LAST)
     return folder / STUDY
 
 
@@ -39,9 +39,9 @@ def launched(folder: Path, launcher: str, *arguments: str) -> Ended:
 
 
 def is_the_same(folder: Path, reference: Path, ended: Ended) -> None:
-    assert (ended.code, ended.out.splitlines()[-1]) == (0, f"148 {LAST}")
+    assert (ended.code, ended.out.splitlines()[-1]) == (0, LAST)
     assert "Traceback" not in ended.err
-    assert len(files(folder / STUDY / "runs")) > 8  # a cell is cut into shards
+    assert len(files(folder / STUDY / "runs")) > 2 * 2  # runs and histories; a cell is cut into shards
     assert audit(Store(folder / STUDY)).faults == ()
     same_numbers(folder / STUDY, reference)
 
