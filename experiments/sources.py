@@ -16,11 +16,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from experiments.page import Part, Text
 from experiments.store import Store
 from experiments.tables import text
 from experiments.tables.varying import columns_of, varying
+
+Mask = NDArray[np.bool_]
 
 INDEX, FOLDER = "runs.csv", "runs"
 
@@ -55,35 +58,40 @@ def write_sources(folder: Path, sections: Iterable[Section]) -> None:
     pd.concat(tables, ignore_index=True).to_csv(folder / INDEX, index=False)
 
 
-def readers(section: Section) -> dict[str, set[str]]:
-    """Return for each table and figure the ids of the runs that it reads."""
-    everything = set(section.runs["run"].astype(str))
-    found: dict[str, set[str]] = {}
+def readers(section: Section) -> dict[str, Mask]:
+    """Return for each table and figure which of the section's runs it reads: (runs,), true or false."""
+    place = pd.Index(section.runs["run"].astype(str))
+    found: dict[str, Mask] = {}
     for part in section.parts:
         if not isinstance(part, Text):
-            read = everything if part.runs is None else set(part.runs["run"].astype(str)) & everything
-            found[part.name] = found.get(part.name, set()) | read
+            read = np.full(len(place), part.runs is None)
+            if part.runs is not None:
+                at = place.get_indexer(pd.Index(part.runs["run"].astype(str).unique()))
+                read[at[at >= 0]] = True
+            found[part.name] = found.get(part.name, False) | read
     return found
 
 
 def groups_of(section: Section) -> pd.Series:
     """Return for each run the number of its group: runs of a group are read by the same tables."""
-    ids = section.runs["run"].astype(str)
-    flags = [ids.isin(list(read)).map({True: "1", False: "0"}) for read in readers(section).values()]
-    key = pd.Series("", index=ids.index)
-    for flag in flags:
-        key = key + flag
-    return pd.Series(pd.factorize(key)[0] + 1, index=ids.index)
+    groups = np.zeros(len(section.runs), dtype=np.int64)
+    for read in readers(section).values():
+        groups = pd.factorize(2 * groups + read)[0]
+    return pd.Series(groups + 1, index=section.runs.index)
 
 
 def index_table(section: Section, groups: pd.Series) -> pd.DataFrame:
     """Return a row for each table and figure: section, table, study, command, groups, runs, digest."""
-    ids = section.runs["run"].astype(str)
+    ids = section.runs["run"].astype(str).to_numpy(dtype=object)
+    order = np.argsort(ids)
+    digests: dict[bytes, str] = {}  # many tables read the same runs
     rows = []
     for name, read in readers(section).items():
-        numbers = sorted(set(groups[ids.isin(list(read))]))
-        listed = " ".join(str(number) for number in numbers)
-        rows.append((section.name, name, section.study, section.command, listed, len(read), digest(read)))
+        key = np.packbits(read).tobytes()
+        if key not in digests:
+            digests[key] = digest_of_sorted(ids[order][read[order]])
+        listed = " ".join(str(number) for number in np.unique(groups.to_numpy()[read]))
+        rows.append((section.name, name, section.study, section.command, listed, read.sum(), digests[key]))
     names = ["section", "table", "study", "command", "groups", "runs", "digest"]
     return pd.DataFrame(rows, columns=names)
 
@@ -95,7 +103,8 @@ def listing(runs: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
     """
     rows = settings_text(runs).assign(group=groups, seed=runs["seed"], run=runs["run"].astype(str))
     keys = ["group", "optimizer", "problem", "settings"]
-    table = rows.sort_values([*keys, "seed"]).groupby(keys, sort=False)
+    rows = rows.astype(dict.fromkeys(keys[1:], "category"))  # a million texts sort as their few codes
+    table = rows.sort_values([*keys, "seed"]).groupby(keys, sort=False, observed=True)
     found = table.agg(seeds=("seed", spans), runs=("run", "size"), first=("run", "first"))
     return found.reset_index()
 
@@ -134,7 +143,11 @@ def unspanned(words: str) -> list[int]:
 
 def digest(ids: Iterable[str]) -> str:
     """Return a hash of run ids in any order: BLAKE2b, 8 bytes, of the sorted ids, one a line."""
-    return hashlib.blake2b("\n".join(sorted(ids)).encode(), digest_size=8).hexdigest()
+    return digest_of_sorted(sorted(ids))
+
+
+def digest_of_sorted(ids: Iterable[str]) -> str:
+    return hashlib.blake2b("\n".join(ids).encode(), digest_size=8).hexdigest()
 
 
 def runs_behind(table: str, report: Path | str = "results/article", results: Path | str = "results") -> Any:

@@ -11,6 +11,9 @@ from experiments.tables.quartiles import scored
 
 Array = NDArray[np.float64]
 
+MOST_DRAWN, FEWEST_DRAWS = 10**8, 200
+MOST_AT_ONCE = 1 << 24
+
 
 def lr_robustness(
     runs: pd.DataFrame,
@@ -28,7 +31,8 @@ def lr_robustness(
     at the best setting. The interval is a percentile bootstrap over seeds (Efron, 1979):
     all learning rates see the same drawn seeds, and each draw chooses its best anew. It is
     taken over the seeds that ran at every learning rate, and is NaN for fewer than two.
-    BCa is of no use: on a grid the width is a step function of the data.
+    BCa is of no use: on a grid the width is a step function of the data. Of a grid of more
+    than a hundred thousand runs there are fewer draws, down to 200.
 
     Returns:
         Columns: problem, optimizer, best_lr, low, high, width_decades, width_low,
@@ -45,17 +49,31 @@ def lr_robustness(
         if not scores.size:
             found.append((*pair, np.nan, np.nan, 0, part["lost"].mean(), np.nan, np.nan))
             continue
-        drawn = rng.integers(scores.shape[1], size=(draws, scores.shape[1]))
-        lrs = np.unique(part[LR].to_numpy(float))
-        width = interval(widths(lrs, scores[:, drawn], factor, kind), drawn.shape[1], confidence)
-        diverged = interval(lost[:, drawn].mean(axis=(0, 2)), drawn.shape[1], confidence)
-        found.append((*pair, *width, drawn.shape[1], part["lost"].mean(), *diverged))
+        lrs, seeds = np.unique(part[LR].to_numpy(float)), scores.shape[1]
+        drawn_widths, drawn_lost = [], []
+        for size in pieces(draws, scores.size):
+            drawn = rng.integers(seeds, size=(size, seeds))
+            drawn_widths.append(widths(lrs, scores[:, drawn], factor, kind))
+            drawn_lost.append(lost.mean(axis=0)[drawn].mean(axis=1))
+        width = interval(np.concatenate(drawn_widths), seeds, confidence)
+        diverged = interval(np.concatenate(drawn_lost), seeds, confidence)
+        found.append((*pair, *width, seeds, part["lost"].mean(), *diverged))
     names = ["width_low", "width_high", "seeds", "diverged", "diverged_low", "diverged_high"]
     more = pd.DataFrame(found, columns=[*PAIR, *names]).astype({"problem": str})
     table = lr_width(runs, measure, factor)
     joined = table.astype({"problem": str}).merge(more, on=PAIR).astype({"problem": table["problem"].dtype})
     order = ["best_lr", "low", "high", "width_decades", *names[:2], "spacing_decades", "at_edge", *names[2:]]
     return joined[[*PAIR, *order]]
+
+
+def pieces(draws: int, size: int) -> list[int]:
+    """Return how many draws of a grid of that size to make at a time: as many as fit into the memory.
+
+    Their sum is ``draws``, or less where they would take minutes, but not below 200.
+    """
+    draws = min(draws, max(MOST_DRAWN // size, FEWEST_DRAWS))
+    at_once = max(1, MOST_AT_ONCE // size)
+    return [min(at_once, draws - first) for first in range(0, draws, at_once)]
 
 
 def grid(part: pd.DataFrame, column: str) -> Array:

@@ -21,8 +21,10 @@ def problem_labels(runs: pd.DataFrame) -> pd.Series:
     """Return each run's problem with its varying constants, ``rosenbrock dim=10``.
 
     An ordered categorical, by name and then by the constants' values. The number of
-    steps counts as a constant.
+    steps counts as a constant. Labels that are there already are kept.
     """
+    if isinstance(runs["problem"].dtype, pd.CategoricalDtype) and runs["problem"].cat.ordered:
+        return runs["problem"].cat.remove_unused_categories()
     labels = pd.Series("", index=runs.index, dtype=object)
     order: list[str] = []
     for name, part in by_name(runs, "problem"):
