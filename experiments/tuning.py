@@ -192,7 +192,7 @@ def at_edge(chosen: pd.DataFrame, search: Space, limits: Limits, share: float = 
     best = chosen[best_flags(chosen).iloc[:, -1]]
     found = {}
     for name, spec in search.items():
-        low, high = scaled(spec, np.array([share, 1 - share]))
+        low, high = np.sort(scaled(spec, np.array([share, 1 - share])))
         values = best[f"optimizer.{name}"]
         ends = {"low": (values < low).any(), "high": (values > high).any()}
         found[name] = [end for end, there in ends.items() if there and moved(spec, end, limits[name]) != spec]

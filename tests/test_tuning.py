@@ -112,6 +112,33 @@ def test_a_best_value_at_the_edge_of_its_space_raises_an_alarm() -> None:
 
 
 @pytest.mark.parametrize(
+    ("distribution", "low", "high", "ends"),
+    [
+        ("uniform", 0.0, 4.0, []),
+        ("uniform", 0.0, 1.02, ["high"]),
+        ("uniform", 0.98, 4.0, ["low"]),
+        ("loguniform", 0.1, 10.0, []),
+        ("loguniform", 0.01, 1.1, ["high"]),
+        ("loguniform", 0.95, 100.0, ["low"]),
+    ],
+)
+def test_the_end_of_a_space_at_which_the_best_lies(
+    distribution: str, low: float, high: float, ends: list[str]
+) -> None:
+    pool, runs = pool_and_runs([3.0, 2.0, 1.0])  # the best is 1
+    chosen = tuning.select(pool, runs, "loss", [3])
+    space = {"lr": {"distribution": distribution, "low": low, "high": high}}
+    assert tuning.at_edge(chosen, space, {"lr": Range(-np.inf, np.inf, True, True)}) == {"lr": ends}
+
+
+@pytest.mark.parametrize(("best", "ends"), [(0.9, []), (0.51, ["low"]), (0.9985, ["high"])])
+def test_the_edges_of_a_decay_close_to_one(best: float, ends: list[str]) -> None:
+    chosen = pd.DataFrame({"optimizer.beta": [0.7, best], "best_of_2": [False, True]})
+    space = {"beta": {"distribution": "one_minus_loguniform", "low": 0.5, "high": 0.999}}
+    assert tuning.at_edge(chosen, space, {"beta": Range(0, 1, False, True)}) == {"beta": ends}
+
+
+@pytest.mark.parametrize(
     ("distribution", "end", "expected"),
     [
         ("loguniform", "low", (0.05, 0.9)),
