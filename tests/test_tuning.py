@@ -131,7 +131,7 @@ def test_the_end_of_a_space_at_which_the_best_lies(
     assert tuning.at_edge(chosen, space, {"lr": Range(-np.inf, np.inf, True, True)}) == {"lr": ends}
 
 
-@pytest.mark.parametrize(("best", "ends"), [(0.9, []), (0.51, ["low"]), (0.9985, ["high"])])
+@pytest.mark.parametrize(("best", "ends"), [(0.9, []), (0.51, ["low"]), (0.9988, ["high"])])
 def test_the_edges_of_a_decay_close_to_one(best: float, ends: list[str]) -> None:
     chosen = pd.DataFrame({"optimizer.beta": [0.7, best], "best_of_2": [False, True]})
     space = {"beta": {"distribution": "one_minus_loguniform", "low": 0.5, "high": 0.999}}
