@@ -19,7 +19,7 @@ from experiments.progress import CURRENT
 SECONDS_BETWEEN_LOOKS = 0.25
 METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 """A server process imports the project once and forks the workers from itself."""
-IMPORTED = ("experiments.app", "experiments.tuning", "experiments.work")
+IMPORTED = ("experiments.app", "experiments.tuning", "experiments.work", "sklearn.linear_model")
 
 log = logging.getLogger(__name__)
 
@@ -69,9 +69,8 @@ class Pool:
         ended: dict[int, Any],
     ) -> list[int]:
         """Run the chosen jobs, enter their ends in ``ended``, and return those lost with a worker."""
+        warm_up()
         context = multiprocessing.get_context(METHOD)
-        if METHOD == "forkserver":
-            context.set_forkserver_preload(list(IMPORTED))
         counters = context.Value("q"), context.Value("q")
         queue, flying, told = deque(chosen), dict[Future[Any], int](), (0, 0)
         with ProcessPoolExecutor(
@@ -95,6 +94,15 @@ class Pool:
                     process.kill()
                 raise
         return []
+
+
+def warm_up() -> None:
+    """Start the server that workers are forked from: it imports the project while this process goes on."""
+    if METHOD == "forkserver":
+        from multiprocessing import forkserver
+
+        forkserver.set_forkserver_preload(list(IMPORTED))
+        forkserver.ensure_running()
 
 
 def tell(counters: tuple[Any, Any], told: tuple[int, int]) -> tuple[int, int]:

@@ -71,11 +71,9 @@ def seconds(product: Product, lanes: int) -> float:
 
 def cut(whole: Shard, product: Product, size: float) -> Iterator[tuple[float, Shard]]:
     """Yield a product in shards of about ``size`` seconds, in whole blocks where it has several."""
-    lanes = len(product)
-    shards = max(1, round(seconds(product, lanes) / size))
-    block = block_size(product.problem)
-    blocks = max(1, round(lanes / shards / block))
-    length = blocks * block if lanes / shards >= block else math.ceil(lanes / shards)
+    lanes, block = len(product), block_size(product.problem)
+    shards, blocks = max(1, round(seconds(product, lanes) / size)), math.ceil(lanes / block)
+    length = math.ceil(blocks / shards) * block if shards <= blocks else math.ceil(lanes / shards)
     for first in range(0, lanes, length):
         end = min(first + length, lanes)
         yield seconds(product, end - first), replace(whole, first=first, end=end)

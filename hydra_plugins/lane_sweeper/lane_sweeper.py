@@ -94,6 +94,8 @@ def sizes(config: DictConfig) -> dict[str, Any]:
         return {"jobs": int(config.jobs), "workers": workers}
     if name == "SlurmLauncher":  # where a job takes long to start
         return {"jobs": workers, "least": 60.0, "workers": workers}
+    if name == "ProcessLauncher":  # where it takes next to no time
+        return {"jobs": 8 * workers, "least": 1.0, "workers": workers}
     return {"jobs": 4 * workers, "least": 3.0, "workers": workers}
 
 
