@@ -191,7 +191,7 @@ def write_grids(folder: Path, measured: Mapping[str, Whole], bare: float, machin
     rows = grid_table(measured, bare)
     folder.mkdir(parents=True, exist_ok=True)
     rows.to_csv(folder / "grids.csv", index=False, float_format="%.4g")
-    parts = ["# Whole grids", f"Measured on: {machine}."]
+    parts = ["# Whole grids", f"Measured on: {machine.replace(' (one used)', '')}."]
     targets = "\n".join(f"- {target.told()}" for target in grid_targets(measured, bare))
     parts += [targets, table_text(rows), HOW]
     (folder / "grids.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
