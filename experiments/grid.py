@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 DECIDING = ("optimizer", "problem", "seed", "steps", "record")
 """The keys of the settings that decide what a run is."""
+MOST_SHOWN = 10_000_000  # runs: their table takes 160 MB a million
 
 
 @dataclass(frozen=True)
@@ -237,10 +238,7 @@ def closing(store: Store, reported: Sequence[Product], outcome: Outcome, grid: B
     if alone:
         say(reported[0], store)
     else:
-        frames = [store.results(product, ["status", "suboptimality"]) for product in reported]
-        rows = pd.concat(frames, ignore_index=True)
-        if len(rows):
-            closing_table(rows)
+        say_best(store, reported)
         print(f"{outcome.ran:,} runs done, {outcome.reused:,} reused; stored in {store.folder}")
     if outcome.failures:
         say_failures(outcome.failures, store, grid.command)
@@ -249,6 +247,18 @@ def closing(store: Store, reported: Sequence[Product], outcome: Outcome, grid: B
         reasons = [f"{count:,} runs failed"] if count else []
         reasons += [outcome.stopped] if outcome.stopped else []
         fail(f"{'; '.join(reasons)}; the same command runs what is missing")
+
+
+def say_best(store: Store, reported: Sequence[Product]) -> None:
+    """Show the best setting of each optimizer on each problem, if that does not take too much memory."""
+    runs = sum(len(product) for product in reported)
+    if runs > MOST_SHOWN:
+        print(f"{runs:,} runs are too many to compare here")
+        return
+    frames = [store.results(product, ["status", "suboptimality"]) for product in reported]
+    rows = pd.concat(frames, ignore_index=True)
+    if len(rows):
+        closing_table(rows)
 
 
 def say_failures(failures: Sequence[Failure], store: Store, arguments: str) -> None:

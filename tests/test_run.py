@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from command_line import Ended, apart, files, here, start
 
+from experiments import grid as grid_module
 from experiments import work
 from experiments.loop import minimize
 from experiments.store import Store
@@ -174,6 +175,17 @@ def test_a_larger_grid_runs_only_what_is_missing(tmp_path: Path) -> None:
     assert "5 runs done, 4 reused" in here(tmp_path, "run", *large).out
     assert "9 reused" in here(tmp_path, "run", *large).out
     assert Store(tmp_path / "results" / "default").runs()["run"].is_unique
+
+
+def test_a_grid_too_large_for_a_table_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grid_module, "MOST_SHOWN", 3)
+    ended = here(tmp_path, "run", "-m", *SHORT, "seed=range(0,4)")
+    first, last = ended.out.splitlines()
+    assert (ended.code, first) == (
+        0,
+        "4 runs are too many to compare here",
+    )
+    assert last == "4 runs done, 0 reused; stored in results/default"
 
 
 def test_every_optimizer_by_glob(tmp_path: Path) -> None:
