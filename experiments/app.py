@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from experiments.arguments import CONF as CONF
 from experiments.arguments import SEVERAL, ready, unknown_choice, unknown_key
 from experiments.configuration import check_settings
-from experiments.store import CannotWrite, Damaged
+from experiments.parquet import CannotWrite, Damaged
 
 # The files in conf/hydra/launcher bear the names of the plugins' own schemas and are checked by them.
 warnings.filterwarnings("ignore", r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,24 +17,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from experiments.columns import as_frame
 from experiments.lanes import run_ids
 from experiments.loop import recorded_steps
+from experiments.parquet import Damaged, metadata_of, one_line, read_table, readable
 from experiments.seal import check_pages
-from experiments.store import (
-    ID,
-    Damaged,
-    Store,
-    as_frame,
-    file_name,
-    is_current,
-    metadata_of,
-    one_line,
-    read_table,
-    readable,
-)
+from experiments.store import Store, file_name, is_current
 
 KINDS = ("runs", "history", "selections")
 WIDE = ("params.", "rate.")  # the columns of a history that may be many
+ID = "S24"  # a run's id as bytes
+MOST_IDS = 10_000_000  # that are held at a time, some 1 GB with their order
 OLD = 3600.0  # seconds after which a temporary file is no longer one that is being written
 VERSIONS = ("python", "numpy", "machine", "commit")
 
@@ -54,7 +49,6 @@ class Examined:
     """What was found in a runs file and its history.
 
     Attributes:
-        ids: of its runs, if nothing is wrong.
         rows: how many runs there are, and how many rows of history, as far as they can be read.
         metadata: what is kept beside the runs.
         current: whether the present code made it.
@@ -63,7 +57,6 @@ class Examined:
 
     name: str
     faults: tuple[Fault, ...] = ()
-    ids: NDArray[np.bytes_] = field(default_factory=lambda: np.zeros(0, ID))
     rows: tuple[int, int] = (0, 0)
     metadata: Mapping[str, str] = field(default_factory=dict)
     current: bool = True
@@ -101,7 +94,10 @@ def audit(store: Store) -> Audit:
     histories = {file.name for file in store.files("history", outdated=True)}
     examined = [examine(store.folder, file.name) for file in store.files("runs", outdated=True)]
     selections = store.files("selections", outdated=True)
-    copies, contradictions = repeated(store.folder, [each for each in examined if not each.faults])
+    sound = [each for each in examined if not each.faults]
+    copies, contradictions = repeated(
+        store.folder, [each.name for each in sound], sum(each.rows[0] for each in sound)
+    )
     # looked for last: a history that is being written when this begins has its runs by now
     alone = histories - {file.name for file in store.files("runs", outdated=True)}
     faults = [
@@ -154,7 +150,6 @@ def examine(folder: Path, name: str) -> Examined:
     return Examined(
         name=name,
         faults=tuple(faults),
-        ids=np.array(runs["run"].to_pylist() if not faults else [], ID),
         rows=(runs.num_rows, steps),
         metadata=metadata,
         current=is_current(runs_file),
@@ -243,30 +238,50 @@ def left_over(folder: Path) -> Iterator[Path]:
 # Several files
 
 
-def repeated(folder: Path, examined: Sequence[Examined]) -> tuple[int, list[Fault]]:
+def repeated(folder: Path, names: Sequence[str], runs: int) -> tuple[int, list[Fault]]:
     """Return how many runs are there once more with the same numbers, and who contradicts whom."""
-    copies, faults = 0, []
-    for (one, other), ids in shared(examined).items():
-        wrong = contradicted(folder, one, other, ids)
-        copies += len(ids) - wrong
-        if wrong:
-            faults.append(Fault("runs", one, f"{wrong:,} of its runs have other numbers in {other}"))
-            faults.append(Fault("runs", other, f"{wrong:,} of its runs have other numbers in {one}"))
+    copies = 0
+    contradictions: Counter[tuple[str, str]] = Counter()
+    for low, high in slices(runs):
+        for (one, other), ids in shared(folder, names, low, high).items():
+            wrong = contradicted(folder, one, other, ids)
+            copies += len(ids) - wrong
+            contradictions[one, other] += wrong
+    faults = []
+    for (one, other), wrong in (+contradictions).items():
+        faults.append(Fault("runs", one, f"{wrong:,} of its runs have other numbers in {other}"))
+        faults.append(Fault("runs", other, f"{wrong:,} of its runs have other numbers in {one}"))
     return copies, faults
 
 
-def shared(examined: Sequence[Examined]) -> dict[tuple[str, str], list[str]]:
-    """Return the runs that are in several files: for each, the first that has it and another."""
-    ids = np.concatenate([np.zeros(0, ID), *(each.ids for each in examined)])
+def slices(runs: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the ends of slices of the ids, so that each holds about ``MOST_IDS`` of so many runs."""
+    count = math.ceil(runs / MOST_IDS)
+    ends = [f"{16**8 * i // count:08x}".encode() for i in range(count)] + [b"g"]  # after every id
+    yield from itertools.pairwise(ends)
+
+
+def shared(folder: Path, names: Sequence[str], low: bytes, high: bytes) -> dict[tuple[str, str], list[str]]:
+    """Return the runs that are in several files, by the first file that has them and another.
+
+    Only ids from ``low`` to before ``high``, so that any number of runs fits in memory.
+    """
+    each = [sliced(folder / "runs" / name, low, high) for name in names]
+    ids = np.concatenate([np.zeros(0, ID), *each])
+    owner = np.repeat(np.arange(len(names)), [len(part) for part in each])
     order = np.argsort(ids, kind="stable")
-    owner = np.repeat(np.arange(len(examined)), [len(each.ids) for each in examined])[order]
-    ids = ids[order]
+    ids, owner = ids[order], owner[order]
     found: dict[tuple[str, str], list[str]] = {}
     for again in np.flatnonzero(ids[1:] == ids[:-1]) + 1:
         first = np.searchsorted(ids, ids[again])
-        pair = examined[owner[first]].name, examined[owner[again]].name
-        found.setdefault(pair, []).append(ids[again].decode())
+        found.setdefault((names[owner[first]], names[owner[again]]), []).append(ids[again].decode())
     return found
+
+
+def sliced(file: Path, low: bytes, high: bytes) -> NDArray[np.bytes_]:
+    """Return the ids in a runs file that lie in a slice."""
+    ids = np.array(read_table(file, columns=["run"])["run"].to_pylist(), ID)
+    return ids[(ids >= low) & (ids < high)]
 
 
 def contradicted(folder: Path, one: str, other: str, ids: Sequence[str]) -> int:

@@ -17,9 +17,10 @@ from experiments.app import TYPED, fail
 from experiments.batch import expanded, marker, this_process
 from experiments.failures import Failure, failure_of_shard, summary, write_failures
 from experiments.lanes import Product, product_of
+from experiments.parquet import Damaged
 from experiments.progress import progress
 from experiments.shards import Batch, Shard, packed
-from experiments.store import Damaged, Store
+from experiments.store import Store
 from experiments.terminal import closing_table, forecast_table
 from experiments.work import Outcome, total
 from optim import OPTIMIZERS
@@ -255,10 +256,17 @@ def say_best(store: Store, reported: Sequence[Product]) -> None:
     if runs > MOST_SHOWN:
         print(f"{runs:,} runs are too many to compare here")
         return
-    frames = [store.results(product, ["status", "suboptimality"]) for product in reported]
+    fixed = ["optimizer", "problem", "steps", "optimizer.lr", *differing([p.allowed for p in reported])]
+    frames = [store.results(product, ["status", "suboptimality"], fixed) for product in reported]
     rows = pd.concat(frames, ignore_index=True)
     if len(rows):
         closing_table(rows)
+
+
+def differing(allowed: Sequence[Mapping[str, Sequence[Any]]]) -> list[str]:
+    """Return the settings that are not the same number in all cells that have them."""
+    keys = dict.fromkeys(key for each in allowed for key in each)
+    return [key for key in keys if len({each[key][0] for each in allowed if key in each}) > 1]
 
 
 def say_failures(failures: Sequence[Failure], store: Store, arguments: str) -> None:

@@ -86,14 +86,28 @@ class Product:
     def __len__(self) -> int:
         return math.prod(self.shape)
 
-    def stretches(self, size: int = STRETCH) -> Iterator[tuple[int, int]]:
-        """Yield the product in stretches of at most ``size`` runs, each as its first and its end."""
-        return ((first, min(first + size, len(self))) for first in range(0, len(self), size))
+    @property
+    def runs_a_seed(self) -> int:
+        """How many runs share a seed: the first so many have every setting of the hyperparameters."""
+        return len(self) // len(self.levels["seed"])
+
+    def stretches(self, size: int = STRETCH, end: int | None = None) -> Iterator[tuple[int, int]]:
+        """Yield the product, or its runs before ``end``, in stretches of at most ``size`` runs.
+
+        Each is told by its first run and the one after its last.
+        """
+        end = len(self) if end is None else end
+        return ((first, min(first + size, end)) for first in range(0, end, size))
+
+    @cached_property
+    def arrays(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The levels as arrays: of a million seeds, making one takes longer than all else here."""
+        return {key: np.asarray(values) for key, values in self.levels.items()}
 
     def columns(self, first: int, end: int) -> dict[str, np.ndarray[Any, Any]]:
         """Return the values of the axes, each of shape (end - first,)."""
         *at, draw = np.unravel_index(np.arange(first, end), self.shape)
-        varied = {key: np.asarray(v)[i] for (key, v), i in zip(self.levels.items(), at, strict=True)}
+        varied = {key: values[i] for (key, values), i in zip(self.arrays.items(), at, strict=True)}
         return varied | {key: values[draw] for key, values in self.points.items()}
 
     @cached_property
@@ -166,7 +180,7 @@ def product_of(settings: Settings, axes: Axes, drawn: Mapping[str, Any] | None =
     product = Product(settings, levels, points)
     assert product.problem is not None  # made here, so that what is wrong with it is said here
     check_count(product)
-    for stretch in product.stretches():
+    for stretch in product.stretches(end=product.runs_a_seed):
         product.optimizer(*stretch)
     checked_integer("steps", settings["steps"], 1, LARGEST_STEPS)
     check_record(settings["record"])

@@ -8,8 +8,7 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import and_
 from pathlib import Path
 from typing import Any
@@ -22,37 +21,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from experiments.catalogue import Bounds, bounds_in, bounds_of, meeting
+from experiments.columns import as_frame, history_table, run_columns
 from experiments.fingerprint import code_fingerprint
 from experiments.lanes import Cell, Product
-from experiments.seal import check_footer, check_pages, sealed
-from experiments.trace import TARGETS, Trace
+from experiments.parquet import Damaged, metadata_of, read_table, readable, write_table, writing
+from experiments.seal import check_pages
+from experiments.trace import Trace
 
-HIT_COLUMNS = tuple(f"hit_1e-{k}" for k in range(1, len(TARGETS) + 1))
-CATEGORIES = ("run", "optimizer", "problem", "status")
-ID = "S24"  # a run's id as bytes: a few million of them stay small
+MOST_FILES = 256  # whose ids are held, some 300 kB each: in a grid's order a file is met once or twice
 
 log = logging.getLogger(__name__)
-
-
-class Damaged(Exception):
-    """A stored file that cannot be read; the message names it and says why."""
-
-    def __init__(self, file: Path, reason: str) -> None:
-        super().__init__(f"{file} cannot be read ({reason})")
-        self.file = file
-        self.reason = reason
-
-
-class CannotWrite(Exception):
-    """A folder in which nothing can be written; the message names it and says why."""
-
-
-@dataclass(frozen=True)
-class Known:
-    """The runs files of one optimizer on one problem that were read, and the ids in them, sorted."""
-
-    files: frozenset[str] = frozenset()
-    ids: NDArray[np.bytes_] = field(default_factory=lambda: np.zeros(0, ID))
 
 
 class Store:
@@ -70,8 +49,9 @@ class Store:
     def __init__(self, folder: Path | str, *, read_only: bool = False) -> None:
         self.folder = Path(folder)
         self.read_only = read_only
-        self.known: dict[tuple[str, str], Known] = {}
         self.rows: dict[str, int] = {}
+        self.bounds: dict[tuple[str, str], dict[str, Bounds]] = {}
+        self.ids_in = lru_cache(MOST_FILES)(ids_in)
 
     def check_writable(self) -> None:
         """Raise CannotWrite if no file can be made in the folder."""
@@ -120,33 +100,37 @@ class Store:
 
     def has(self, cell: Cell) -> NDArray[np.bool_]:
         """Tell which runs of a cell are stored: (runs,). Files that cannot be read are set aside."""
-        key = (cell.optimizer.name, cell.problem.name)
-        seen = self.known.get(key, Known())
-        files = {file.name: file for file in (self.folder / "runs").glob(f"{'-'.join(key)}-*.parquet")}
-        if not seen.files <= files.keys():  # some were set aside
-            seen = self.known[key] = Known()
-        new = [file for name, file in files.items() if name not in seen.files]
-        if new:
-            found = np.concatenate([seen.ids, *map(self.ids_in, new)])
-            seen = self.known[key] = Known(seen.files | {file.name for file in new}, np.sort(found))
-        wanted = cell.runs["run"].to_numpy().astype(ID)
-        at = np.searchsorted(seen.ids, wanted)
-        stored: NDArray[np.bool_] = np.append(seen.ids, np.zeros(1, ID))[at] == wanted
+        wanted = pa.array(cell.runs["run"], pa.string())
+        stored = np.zeros(len(wanted), np.bool_)
+        for name in meeting(self.catalogue(cell), bounds_of(cell)):
+            with self.damage_set_aside():
+                stored |= pc.is_in(wanted, self.ids_in(self.folder / "runs" / name)).to_numpy(False)
         return stored
 
-    def ids_in(self, file: Path) -> NDArray[np.bytes_]:
-        """Return the ids in a runs file; none, and the file is set aside, if it is damaged."""
+    def catalogue(self, cell: Cell) -> Mapping[str, Bounds]:
+        """Return the bounds of each file that may hold runs of such a cell."""
+        key = cell.optimizer.name, cell.problem.name
+        there = {file.name: file for file in (self.folder / "runs").glob(f"{'-'.join(key)}-*.parquet")}
+        known = {name: bounds for name, bounds in self.bounds.get(key, {}).items() if name in there}
+        for name in there.keys() - known.keys():
+            with self.damage_set_aside():
+                known[name] = bounds_in(there[name], cell)
+        self.bounds[key] = known
+        return known
+
+    @contextmanager
+    def damage_set_aside(self) -> Iterator[None]:
+        """Set a runs file aside that turns out to be damaged: its runs are then missing."""
         try:
-            with readable(file):
-                check_pages(file)  # of all columns
-            return np.array(read_table(file, columns=["run"])["run"].to_pylist(), ID)
+            yield
         except Damaged as error:
+            if not error.file.exists():  # another process was faster
+                return
             if self.read_only:
                 log.warning(f"{error}: its runs are to be run again")
             else:
                 log.warning(f"{error}: set aside, its runs are run again")
-                self.set_aside(file.name)
-            return np.zeros(0, ID)
+                self.set_aside(error.file.name)
 
     def set_aside(self, name: str, kinds: Sequence[str] = ("runs", "history")) -> None:
         """Move a runs file and its history, as far as they are there, to the folder ``set_aside``.
@@ -168,11 +152,11 @@ class Store:
         frame = as_frame(tables, ids)
         return frame.drop_duplicates("run", ignore_index=True) if len(frame) else frame
 
-    def results(self, product: Product, columns: Sequence[str]) -> pd.DataFrame:
-        """Return one row a run of a product, as far as it is stored: its settings and these columns.
+    def results(self, product: Product, columns: Sequence[str], fixed: Sequence[str]) -> pd.DataFrame:
+        """Return one row a run of a product, as far as it is stored.
 
-        Read by its settings, not by its ids, so that a million of them need not be made, and
-        only as far as settings vary.
+        It has the settings that vary, those of the others that are in ``fixed``, and ``columns``.
+        Read by its settings, not by its ids, so that a million of them need not be made.
         """
         allowed = product.allowed
         [optimizer], [problem] = allowed["optimizer"], allowed["problem"]
@@ -184,8 +168,8 @@ class Store:
             return frame
         if product.points:  # whose values vary together
             frame = frame.merge(pd.DataFrame(product.points).drop_duplicates())
-        fixed = {key: values[0] for key, values in allowed.items() if key not in varied}
-        return frame.drop_duplicates(varied, ignore_index=True).assign(**fixed)
+        constants = {key: allowed[key][0] for key in fixed if key in allowed and key not in varied}
+        return frame.drop_duplicates(varied, ignore_index=True).assign(**constants)
 
     def history(self, ids: Iterable[str] | None = None, *, outdated: bool = False) -> pd.DataFrame:
         """Return one row a run and recorded step, of all runs or of these."""
@@ -208,6 +192,17 @@ class Store:
         return files if outdated else [file for file in files if is_current(file)]
 
 
+def ids_in(file: Path) -> pa.Array:
+    """Return the ids in a runs file.
+
+    Raises:
+        Damaged: a byte of it, in whatever column, is not as it was written.
+    """
+    with readable(file):
+        check_pages(file)
+    return read_table(file, columns=["run"])["run"].cast(pa.string()).combine_chunks()
+
+
 def file_name(optimizer: str, problem: str, ids: Iterable[str]) -> str:
     """Return the name of the files that hold these runs of an optimizer on a problem."""
     digest = hashlib.blake2b("".join(ids).encode(), digest_size=8).hexdigest()
@@ -225,40 +220,6 @@ def one_of(column: pc.Expression, values: Sequence[Any]) -> pc.Expression:
     return column == values[0] if len(values) == 1 else column.isin(pa.array(values))
 
 
-def read_table(file: Path, **options: Any) -> pa.Table:
-    """Return what a file holds, by the options of ``pyarrow.parquet.read_table``.
-
-    Raises:
-        Damaged: it is cut short, or its bytes are not those that were written.
-    """
-    with readable(file):
-        check_footer(file)
-        table = pq.read_table(file, page_checksum_verification=True, **options)
-        table.validate(full=True)  # the headers of pages have no checksum
-        return table
-
-
-def metadata_of(file: Path) -> dict[str, str]:
-    """Return what is kept beside the rows of a file: provenance, and what its runs have in common.
-
-    Raises:
-        Damaged: as ``read_table``.
-    """
-    with readable(file):
-        check_footer(file)
-        found = pq.read_schema(file).metadata or {}
-        return {key.decode(): value.decode() for key, value in found.items()}
-
-
-@contextmanager
-def readable(file: Path) -> Iterator[None]:
-    """Raise Damaged when what is done inside cannot make sense of the file."""
-    try:
-        yield
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise Damaged(file, one_line(error)) from error
-
-
 def is_current(file: Path) -> bool:
     """Tell whether the code that made this file is the code as it is now."""
     metadata = metadata_of(file)
@@ -266,121 +227,3 @@ def is_current(file: Path) -> bool:
         return code_fingerprint(metadata["optimizer"], metadata["problem"]) == metadata["code"]
     except KeyError:  # an optimizer or problem that is no longer registered
         return False
-
-
-def one_line(error: Exception) -> str:
-    """Return the first line of what an error says."""
-    return f"{error}".partition("\n")[0].rstrip(".")
-
-
-def run_columns(cell: Cell, trace: Trace) -> dict[str, Any]:
-    """Return what is stored of each run: its settings, then how it ended."""
-    diverged = trace.diverged_at >= 0
-    return {
-        **{str(key): pa.array(column, from_pandas=True) for key, column in cell.runs.items()},
-        "status": np.where(diverged, "diverged", "ok"),
-        "diverged_at": pa.array(trace.diverged_at, mask=~diverged),
-        "loss": trace.loss[-1],
-        "best_loss": trace.best_loss,
-        "suboptimality": trace.suboptimality[-1],
-        "grad_norm": trace.grad_norm[-1],
-        "distance": trace.distance[-1],
-        **{name: pa.array(hit, mask=hit < 0) for name, hit in zip(HIT_COLUMNS, trace.hits, strict=True)},
-        **{name: values[-1] for name, values in trace.metrics.items()},
-        "seconds": trace.seconds,
-    }
-
-
-def history_table(ids: np.ndarray[Any, Any], trace: Trace) -> pa.Table:
-    """Return the recorded steps run by run."""
-    points, lanes = trace.loss.shape
-    columns: dict[str, Any] = {
-        "run": pa.DictionaryArray.from_arrays(np.repeat(np.arange(lanes, dtype=np.int32), points), ids),
-        "step": np.tile(trace.step, lanes),
-    }
-    measures = {
-        "loss": trace.loss,
-        "suboptimality": trace.suboptimality,
-        "grad_norm": trace.grad_norm,
-        "distance": trace.distance,
-        **trace.metrics,
-    }
-    if trace.path is not None and trace.rate is not None:
-        for i in range(trace.path.shape[1]):
-            measures |= {f"params.{i}": trace.path[:, i]}
-        for i in range(trace.rate.shape[1]):
-            measures |= {f"rate.{i}": trace.rate[:, i]}
-    return pa.table({**columns, **{name: np.ravel(values.T) for name, values in measures.items()}})
-
-
-def write_table(table: pa.Table, path: Path, metadata: Mapping[str, str]) -> None:
-    """Write a file that is there whole or not at all.
-
-    Raises:
-        CannotWrite: the disk is full, say, or the folder read-only.
-    """
-    floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
-    others = [name for name in table.column_names if name not in floats]
-    with pa.BufferOutputStream() as memory:
-        pq.write_table(
-            table.replace_schema_metadata({**(table.schema.metadata or {}), **metadata}),
-            memory,
-            compression="zstd",
-            use_dictionary=others,
-            use_byte_stream_split=floats,
-            write_page_checksum=True,
-        )
-        content = memoryview(memory.getvalue())
-    with writing(path.parent) as temporary:
-        with open(temporary, "wb") as file:
-            file.writelines(sealed(content))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        sync_folder(path.parent)
-
-
-@contextmanager
-def writing(folder: Path) -> Iterator[Path]:
-    """Yield the path of a temporary file in a folder that is made if need be.
-
-    Raises:
-        CannotWrite: what is done inside meets an error of the file system; the temporary file is
-            removed.
-    """
-    temporary = folder / f".{uuid4().hex}.tmp"  # hosts may share process ids
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        yield temporary
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise CannotWrite(f"{folder} cannot be written: {error.strerror or one_line(error)}") from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename inside a folder last through a loss of power, where the system can."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def as_frame(tables: list[pa.Table], ids: Iterable[str] | None) -> pd.DataFrame:
-    """Return the rows of several tables, or those of these runs, as one frame.
-
-    Columns that some tables lack are missing there; those that none of the rows has are left out.
-    """
-    plain = [table.replace_schema_metadata(None) for table in tables]
-    if ids is not None:
-        wanted = pa.array(set(ids), type=pa.string())
-        plain = [table.filter(pc.is_in(table["run"].cast(pa.string()), wanted)) for table in plain]
-    plain = [table for table in plain if table.num_rows]
-    if not plain:
-        return pd.DataFrame({"run": pd.Categorical([])})
-    joined = pa.concat_tables(plain, promote_options="permissive").unify_dictionaries()
-    categories = [name for name in CATEGORIES if name in joined.column_names]
-    frame: pd.DataFrame = joined.to_pandas(categories=categories)
-    return frame

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from experiments.columns import HIT_COLUMNS
 from experiments.lanes import checked_integer
-from experiments.store import HIT_COLUMNS
 from experiments.tables import best_settings, by_setting, measure_of
 from optim import OPTIMIZERS
 from optim.base import Range

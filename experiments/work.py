@@ -11,8 +11,9 @@ import numpy as np
 from experiments.failures import Failure, failure_of
 from experiments.lanes import STRETCH, Cell, Product
 from experiments.loop import block_size, block_slices, minimize
+from experiments.parquet import CannotWrite
 from experiments.progress import Advance
-from experiments.store import CannotWrite, Store
+from experiments.store import Store
 from experiments.trace import Trace
 
 MOST_ATTEMPTS = 32  # at a block of which some run fails; what is then left of it fails together

@@ -32,6 +32,8 @@ STAGES = [
     ("shards",),
     ("failures",),
     ("seal",),
+    ("columns", "parquet"),
+    ("catalogue",),
     ("store",),
     ("audit",),
     ("work", "estimate"),

@@ -16,13 +16,15 @@ from command_line import Ended, files, here
 from omegaconf import OmegaConf
 from studies import DAMAGE, STUDY, flip, rows_on_disk, same_numbers
 
+from experiments import audit as audit_module
 from experiments import store as store_module
 from experiments.audit import OLD, audit, examine
 from experiments.check import check as run_check
 from experiments.fingerprint import code_fingerprint
 from experiments.lanes import Cell, cell_of
+from experiments.parquet import read_table, write_table
 from experiments.seal import MARK
-from experiments.store import Store, read_table, write_table
+from experiments.store import Store
 from experiments.work import traced
 from optim import OPTIMIZERS
 from problems import PROBLEMS
@@ -319,12 +321,19 @@ def test_what_killed_commands_left_is_told_and_can_be_set_aside(study: Path) -> 
 # --- Copies ---
 
 
+@pytest.fixture(params=[audit_module.MOST_IDS, 1], ids=["in one slice", "in many"])
+def sliced(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many ids the check holds at a time."""
+    monkeypatch.setattr(audit_module, "MOST_IDS", request.param)
+
+
 @pytest.fixture
 def cell() -> Cell:
     """Four runs, one of which diverges: its numbers are missing."""
     return cell_of(settings(), {"seed": [0, 1], "optimizer.lr": [1e-3, 1e9]})
 
 
+@pytest.mark.usefixtures("sliced")
 def test_copies_are_told_from_contradictions(tmp_path: Path, cell: Cell) -> None:
     store = Store(tmp_path / STUDY)
     store.write(cell, traced(cell), PROVENANCE)
@@ -336,6 +345,7 @@ def test_copies_are_told_from_contradictions(tmp_path: Path, cell: Cell) -> None
     assert "2 runs are there once more with the same numbers: tables count them once\n" in ended.out
 
 
+@pytest.mark.usefixtures("sliced")
 @pytest.mark.parametrize("kind", ["runs", "history"])
 def test_copies_that_contradict_each_other_are_all_set_aside(tmp_path: Path, cell: Cell, kind: str) -> None:
     store = Store(tmp_path / STUDY)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from command_line import files
 
+from experiments import parquet
 from experiments import store as store_module
 from experiments.fingerprint import code_fingerprint
 from experiments.lanes import Cell, cell_of
@@ -253,7 +254,7 @@ def test_a_writer_that_dies_in_the_middle_of_a_file_leaves_none(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(store_module.pq, "write_table", dies_half_way)
+        patched.setattr(parquet.pq, "write_table", dies_half_way)
         with pytest.raises(KeyboardInterrupt):
             store.write(cell, trace, PROVENANCE)
     assert list(store.folder.rglob("*.parquet")) == []
