@@ -50,6 +50,22 @@ def bounds_in(file: Path, cell: Cell) -> Bounds:
     settings = varying(cell)
     if footer.metadata[b"code"].decode() != cell.code:
         return Bounds(np.full(len(settings), np.inf), np.full(len(settings), -np.inf))
+    return ends_in(footer, settings)
+
+
+def first_seed(file: Path) -> int:
+    """Return the least seed of the runs in a file.
+
+    Raises:
+        Damaged: its footer is not the one that was written.
+    """
+    with readable(file):
+        check_footer(file)
+        return int(ends_in(pq.read_metadata(file), ["seed"]).low[0])
+
+
+def ends_in(footer: pq.FileMetaData, settings: Sequence[str]) -> Bounds:
+    """Return the bounds that a footer gives of these columns, all of them numbers."""
     place = {footer.schema.column(i).path: i for i in range(footer.num_columns)}
     groups = [footer.row_group(group) for group in range(footer.num_row_groups)]
     ends = [[group.column(place[key]).statistics for group in groups] for key in settings]

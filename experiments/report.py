@@ -31,6 +31,7 @@ from optim import OPTIMIZERS
 
 NAMES = tuple(OPTIMIZERS)
 MOST_PANELS = 12
+MOST_RUNS = 2_000_000  # their tables take some 3 GB
 SECTION = "study"  # the name of the one listing of its runs
 
 
@@ -38,7 +39,7 @@ SECTION = "study"  # the name of the one listing of its runs
 def report(config: DictConfig) -> Path:
     """Write the report of a study into its folder ``report``."""
     with bad_input_ends_here():
-        store = Store(Path(config.results) / checked_study(config.study))
+        store = Store(Path(config.results) / checked_study(config.study)).within(MOST_RUNS)
     runs = distinct(store.runs())
     if runs.empty:
         fail(no_runs(config, store.outdated()))
@@ -138,6 +139,8 @@ def overview(store: Store, runs: pd.DataFrame) -> str:
     """Return in words what the study holds."""
     outdated = store.outdated()
     stale = f" {outdated:,} runs of older code are left out." if outdated else ""
+    if store.below is not None:
+        stale += f" Of {store.count() - outdated:,} runs, those of seeds below {store.below:,} are shown."
     return (
         f"{len(runs):,} runs: {', '.join(sorted(runs['optimizer'].astype(str).unique()))} on "
         f"{', '.join(sorted(runs['problem'].astype(str).unique()))}, {runs['seed'].nunique():,} seeds, "

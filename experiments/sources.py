@@ -167,7 +167,8 @@ def runs_behind(table: str, report: Path | str = "results/article", results: Pat
     row = index.loc[table]
     wanted = pd.read_csv(Path(report) / FOLDER / f"{row['section']}.csv", dtype=str, keep_default_na=False)
     wanted = wanted[wanted["group"].isin(row["groups"].split())]
-    runs = Store(Path(results) / row["study"]).runs()
+    last = max(max(unspanned(seeds)) for seeds in wanted["seeds"])
+    runs = Store(Path(results) / row["study"], below=last + 1).runs()  # one more may not fit into memory
     found = pd.concat([at_settings(runs, lines) for _, lines in wanted.groupby(["optimizer", "problem"])])
     if digest(found["run"].astype(str)) != row["digest"]:
         raise ValueError(

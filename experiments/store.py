@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from experiments.catalogue import Bounds, bounds_in, bounds_of, meeting
+from experiments.catalogue import Bounds, bounds_in, bounds_of, first_seed, meeting
 from experiments.columns import as_frame, history_table, run_columns
 from experiments.fingerprint import code_fingerprint
 from experiments.lanes import Cell, Product
@@ -44,11 +44,13 @@ class Store:
     Args:
         folder: the study's.
         read_only: whether to leave damaged files where they are.
+        below: leaves out the runs of this seed and all after it, when runs are read.
     """
 
-    def __init__(self, folder: Path | str, *, read_only: bool = False) -> None:
+    def __init__(self, folder: Path | str, *, read_only: bool = False, below: int | None = None) -> None:
         self.folder = Path(folder)
         self.read_only = read_only
+        self.below = below
         self.rows: dict[str, int] = {}
         self.bounds: dict[tuple[str, str], dict[str, Bounds]] = {}
         self.ids_in = lru_cache(MOST_FILES)(ids_in)
@@ -148,7 +150,8 @@ class Store:
 
         Runs that another version of the code made are left out unless ``outdated``.
         """
-        tables = [read_table(file) for file in self.files("runs", outdated)]
+        early = None if self.below is None else pc.field("seed") < self.below
+        tables = [read_table(file, filters=early) for file in self.early_files(outdated)]
         frame = as_frame(tables, ids)
         return frame.drop_duplicates("run", ignore_index=True) if len(frame) else frame
 
@@ -173,7 +176,9 @@ class Store:
 
     def history(self, ids: Iterable[str] | None = None, *, outdated: bool = False) -> pd.DataFrame:
         """Return one row a run and recorded step, of all runs or of these."""
-        names = [file.name for file in self.files("runs", outdated)]
+        names = [file.name for file in self.early_files(outdated)]
+        if ids is None and self.below is not None:
+            ids = self.runs(outdated=outdated)["run"].astype(str)
         wanted = None if ids is None else list(ids)
         filters = None if wanted is None else pc.field("run").isin(pa.array(wanted, pa.string()))
         tables = [read_table(self.folder / "history" / name, filters=filters) for name in names]
@@ -185,6 +190,30 @@ class Store:
         current = set(self.files("runs", outdated=False))
         stale = [file for file in self.files("runs", outdated=True) if file not in current]
         return sum(pq.read_metadata(file).num_rows for file in stale)
+
+    def within(self, most: int) -> Store:
+        """Return the store, or as much of it as has the first seeds and at most so many runs.
+
+        Raises:
+            ValueError: a seed has too many by itself.
+        """
+        files = self.files("runs", outdated=False)
+        if sum(pq.read_metadata(file).num_rows for file in files) <= most:
+            return self
+        counts = pd.concat([read_table(file, columns=["seed"]).to_pandas().value_counts() for file in files])
+        until = counts.groupby("seed").sum().cumsum()
+        fitting = until[until <= most]
+        if fitting.empty:
+            raise ValueError(
+                f"study={self.folder.name}: seed {until.index[0]} alone has {until.iloc[0]:,} runs, at most "
+                f"{most:,} fit into memory"
+            )
+        return Store(self.folder, read_only=self.read_only, below=int(fitting.index[-1]) + 1)
+
+    def early_files(self, outdated: bool) -> list[Path]:
+        """Return the runs files, in a fixed order, without those whose seeds all come too late."""
+        files = self.files("runs", outdated)
+        return files if self.below is None else [file for file in files if first_seed(file) < self.below]
 
     def files(self, kind: str, outdated: bool) -> list[Path]:
         """Return the files of that kind, in a fixed order."""

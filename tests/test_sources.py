@@ -1,6 +1,7 @@
 """From a number to its runs: what a report says of the runs behind its tables."""
 
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 from command_line import here
 from matplotlib.figure import Figure
 
-from experiments import page
+from experiments import page, report
 from experiments.page import Table, Text
 from experiments.sources import Section, digest, groups_of, runs_behind, spans, unspanned, write_sources
 from experiments.store import Store
@@ -25,17 +26,20 @@ GRID = (
 )
 
 
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a study of 72 runs, and the report on it."""
-    folder = tmp_path_factory.mktemp("study")
-
+def without_pictures(patched: pytest.MonkeyPatch) -> None:
     def touch(figure: Figure, stem: Path) -> None:
         for ending in (".png", ".svg"):
             stem.with_name(f"{stem.name}{ending}").touch()
 
+    patched.setattr(page, "save_figure", touch)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a study of 72 runs, and the report on it."""
+    folder = tmp_path_factory.mktemp("study")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(page, "save_figure", touch)
+        without_pictures(patched)
         assert here(folder, "run", *GRID, "study=some").code == 0
         assert here(folder, "report", "study=some").code == 0
     return folder / "results"
@@ -105,6 +109,33 @@ def test_every_table_and_figure_of_a_report_leads_to_its_runs(study: Path) -> No
         assert digest(found["run"].astype(str)) == index.set_index("table").loc[name, "digest"]
     best = pd.read_csv(folder / "tables" / "log_area.csv")
     assert best["runs"].sum() == len(runs_behind("log_area", folder, study))
+
+
+def test_a_report_on_too_many_runs_is_on_their_first_seeds(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copytree(study, tmp_path / "results")
+    without_pictures(monkeypatch)
+    monkeypatch.setattr(report, "MOST_RUNS", 65)
+    assert here(tmp_path, "report", "study=some").code == 0
+    folder = tmp_path / "results" / "some" / "report"
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    assert "60 runs: " in text
+    assert "Of 72 runs, those of seeds below 5 are shown." in text
+    found = runs_behind("best_settings", folder, tmp_path / "results")
+    assert (len(found), set(found["seed"])) == (60, {0, 1, 2, 3, 4})
+    early = Store(tmp_path / "results" / "some", below=2)
+    assert set(early.history()["run"]) == set(early.runs()["run"])
+    assert len(early.runs()) == 24
+
+
+def test_a_report_on_a_seed_with_too_many_runs_is_refused(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "MOST_RUNS", 11)
+    ended = here(study.parent, "report", "study=some")
+    line = "error: study=some: seed 0 alone has 12 runs, at most 11 fit into memory\n"
+    assert (ended.err, ended.out, ended.code) == (line, "", 2)
 
 
 def test_a_digest_is_of_the_ids_in_any_order() -> None:
