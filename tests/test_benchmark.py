@@ -305,6 +305,9 @@ WHOLES = {
     "many": Whole(30.0, 1200.0, 700.0, ""),
     "again": Whole(11.0, 900.0, 0.0, ""),
     "report": Whole(30.0, 1500.0, 1.0, ""),
+    "more": Whole(90.0, 1300.0, 2000.0, ""),
+    "more again": Whole(50.0, 1200.0, 0.0, ""),
+    "report on more": Whole(70.0, 3000.0, 1.0, ""),
 }
 
 
@@ -321,12 +324,13 @@ def test_targets_of_grids_are_told_as_they_are() -> None:
         "2 times.",
         "1.07 times.",
         "1.5 GB.",
+        "3 GB.",
         "0.7 GB.",
         "11 s.",
         "30 s.",
         "1.2 times off.",
     ]
-    assert ["**Not reached**" in line for line in told] == [False] * 4 + [True] + [False] * 2
+    assert ["**Not reached**" in line for line in told] == [False] * 5 + [True] + [False] * 2
 
 
 def test_a_command_is_measured_with_all_its_processes(tmp_path: Path) -> None:
