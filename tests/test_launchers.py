@@ -60,6 +60,14 @@ def test_submitit_on_this_machine(tmp_path: Path, reference: Path) -> None:
     is_the_same(tmp_path, reference, launched(tmp_path, "submitit_local"))
 
 
+@pytest.mark.skipif(
+    not os.environ.get("TEST_SLURM"), reason="TEST_SLURM=1 submits to the Slurm that is there"
+)
+def test_slurm(tmp_path: Path, reference: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    is_the_same(tmp_path, reference, launched(tmp_path, "submitit_slurm"))
+
+
 # --- Ray: the command starts a cluster on this machine and stops it ---
 
 
