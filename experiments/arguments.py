@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from contextlib import redirect_stderr
 from dataclasses import fields
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,7 @@ def unknown_key(override: str, config_name: str) -> str:
     return f"{override}: there is no such key; there are {', '.join([*chosen, *plain])}"
 
 
+@cache
 def declared(config_name: str) -> DictConfig:
     """Return what the file of a command and those that it builds on declare."""
     config = OmegaConf.load(CONF / f"{config_name}.yaml")

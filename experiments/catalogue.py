@@ -7,72 +7,75 @@ other in a grid, so few files meet a stretch of a grid, and only their ids need 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow.parquet as pq
 
-from experiments.lanes import Cell
-from experiments.parquet import readable
+from experiments.parquet import Damaged, readable
 from experiments.seal import check_footer
-from optim.base import Array
+from optim.base import Array, Optimizer
+from problems.base import Problem
 
 
 class Bounds(NamedTuple):
-    """The least and the greatest value of each setting, (settings,) each; of no runs at all, inf and -inf."""
+    """The least and the greatest value of each setting, (settings,) each.
+
+    Of a setting that is no number, or missing, -inf and inf; of no runs at all, inf and -inf.
+    """
 
     low: Array
     high: Array
 
 
-def varying(cell: Cell) -> list[str]:
-    """Return the settings that may differ between the runs of such a cell, all of them numbers."""
-    return ["seed", "steps", *(f"optimizer.{name}" for name in cell.optimizer.hyperparameters())]
+def settings_of(optimizer: Optimizer, problem: Problem) -> list[str]:
+    """Return the columns of runs that say what their settings are."""
+    own = [f"optimizer.{f.name}" for f in fields(optimizer)], [f"problem.{f.name}" for f in fields(problem)]
+    return ["seed", "steps", *own[0], *own[1]]
 
 
-def bounds_of(cell: Cell) -> Bounds:
-    """Return the bounds of the runs of a cell."""
-    settings = cell.runs[varying(cell)].to_numpy(np.float64)
-    return Bounds(settings.min(axis=0), settings.max(axis=0))
+def bounds_of(values: Mapping[Any, Any], settings: Sequence[str]) -> Bounds:
+    """Return the bounds of these settings, given their values: a frame of runs, or a list for each."""
+    ends = np.array([ends_of(np.asarray(values[key])) for key in settings])
+    return Bounds(ends[:, 0], ends[:, 1])
 
 
-def bounds_in(file: Path, cell: Cell) -> Bounds:
-    """Return the bounds of the runs in a file, as far as they may be runs of such a cell.
+def ends_of(values: np.ndarray[Any, Any]) -> tuple[float, float]:
+    low, high = (values.min(), values.max()) if values.dtype.kind in "iuf" else (np.nan, np.nan)
+    return (-np.inf, np.inf) if np.isnan(low) else (float(low), float(high))
 
-    Raises:
-        Damaged: its footer is not the one that was written.
+
+def bounds_in(file: Path, settings: Sequence[str], code: str | None = None) -> Bounds:
+    """Return the bounds of the runs in a file; of none if other code than this made them.
+
+    Where the footer is not the one that was written, there are no bounds: there may be any run.
     """
-    with readable(file):
-        check_footer(file)
-        footer = pq.read_metadata(file)
-    settings = varying(cell)
-    if footer.metadata[b"code"].decode() != cell.code:
+    try:
+        with readable(file):
+            check_footer(file)
+            footer = pq.read_metadata(file)
+    except Damaged:
+        return Bounds(np.full(len(settings), -np.inf), np.full(len(settings), np.inf))
+    if code is not None and (footer.metadata or {}).get(b"code") != code.encode():
         return Bounds(np.full(len(settings), np.inf), np.full(len(settings), -np.inf))
-    return ends_in(footer, settings)
-
-
-def first_seed(file: Path) -> int:
-    """Return the least seed of the runs in a file.
-
-    Raises:
-        Damaged: its footer is not the one that was written.
-    """
-    with readable(file):
-        check_footer(file)
-        return int(ends_in(pq.read_metadata(file), ["seed"]).low[0])
-
-
-def ends_in(footer: pq.FileMetaData, settings: Sequence[str]) -> Bounds:
-    """Return the bounds that a footer gives of these columns, all of them numbers."""
     place = {footer.schema.column(i).path: i for i in range(footer.num_columns)}
     groups = [footer.row_group(group) for group in range(footer.num_row_groups)]
-    ends = [[group.column(place[key]).statistics for group in groups] for key in settings]
-    return Bounds(
-        np.array([min(end.min for end in each) for each in ends], np.float64),
-        np.array([max(end.max for end in each) for each in ends], np.float64),
-    )
+    ends = np.array([joint(group.column(place[key]).statistics for group in groups) for key in settings])
+    return Bounds(ends[:, 0], ends[:, 1])
+
+
+def joint(parts: Iterable[Any]) -> tuple[float, float]:
+    """Return the ends of a column, given what the footer tells of each part of it."""
+    low, high = np.inf, -np.inf
+    for part in parts:
+        known = part is not None and part.has_min_max and not part.null_count
+        if not known or isinstance(part.min, bool) or not isinstance(part.min, int | float):
+            return -np.inf, np.inf
+        low, high = min(low, part.min), max(high, part.max)
+    return low, high
 
 
 def meeting(files: Mapping[str, Bounds], runs: Bounds) -> Sequence[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def check_parts(key: str, given: Any, parts: DictConfig) -> None:
             raise ValueError(f"{key}.{name} must be one value, got {given[name]!r}")
 
 
-def check_one_study(configs: Sequence[DictConfig]) -> None:
+def check_one_study(configs: Iterable[DictConfig]) -> None:
     """Raise ValueError if the jobs of a grid are to be stored in different studies."""
     folders = list(dict.fromkeys(str(study_folder(config)) for config in configs))
     if len(folders) > 1:

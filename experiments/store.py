@@ -21,13 +21,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from experiments.catalogue import Bounds, bounds_in, bounds_of, first_seed, meeting
+from experiments.catalogue import Bounds, bounds_in, bounds_of, meeting, settings_of
 from experiments.columns import as_frame, history_table, run_columns
 from experiments.fingerprint import code_fingerprint
 from experiments.lanes import Cell, Product
 from experiments.parquet import Damaged, metadata_of, read_table, readable, write_table, writing
 from experiments.seal import check_pages
 from experiments.trace import Trace
+from optim.base import Optimizer
+from problems.base import Problem
 
 MOST_FILES = 256  # whose ids are held, some 300 kB each: in a grid's order a file is met once or twice
 
@@ -53,6 +55,7 @@ class Store:
         self.below = below
         self.rows: dict[str, int] = {}
         self.bounds: dict[tuple[str, str], dict[str, Bounds]] = {}
+        self.unreadable: set[str] = set()
         self.ids_in = lru_cache(MOST_FILES)(ids_in)
 
     def check_writable(self) -> None:
@@ -104,21 +107,23 @@ class Store:
         """Tell which runs of a cell are stored: (runs,). Files that cannot be read are set aside."""
         wanted = pa.array(cell.runs["run"], pa.string())
         stored = np.zeros(len(wanted), np.bool_)
-        for name in meeting(self.catalogue(cell), bounds_of(cell)):
+        values: Mapping[Any, Any] = dict(cell.runs.items())
+        for file in self.meeting(cell.optimizer, cell.problem, values):
             with self.damage_set_aside():
-                stored |= pc.is_in(wanted, self.ids_in(self.folder / "runs" / name)).to_numpy(False)
+                stored |= pc.is_in(wanted, self.ids_in(file)).to_numpy(False)
         return stored
 
-    def catalogue(self, cell: Cell) -> Mapping[str, Bounds]:
-        """Return the bounds of each file that may hold runs of such a cell."""
-        key = cell.optimizer.name, cell.problem.name
+    def meeting(self, optimizer: Optimizer, problem: Problem, values: Mapping[Any, Any]) -> list[Path]:
+        """Return the runs files that may hold runs of these settings, given the values of each setting."""
+        settings = settings_of(optimizer, problem)
+        key = optimizer.name, problem.name
         there = {file.name: file for file in (self.folder / "runs").glob(f"{'-'.join(key)}-*.parquet")}
+        there = {name: file for name, file in there.items() if name not in self.unreadable}
         known = {name: bounds for name, bounds in self.bounds.get(key, {}).items() if name in there}
         for name in there.keys() - known.keys():
-            with self.damage_set_aside():
-                known[name] = bounds_in(there[name], cell)
+            known[name] = bounds_in(there[name], settings, code_fingerprint(*key))
         self.bounds[key] = known
-        return known
+        return [there[name] for name in meeting(known, bounds_of(values, settings))]
 
     @contextmanager
     def damage_set_aside(self) -> Iterator[None]:
@@ -130,6 +135,7 @@ class Store:
                 return
             if self.read_only:
                 log.warning(f"{error}: its runs are to be run again")
+                self.unreadable.add(error.file.name)
             else:
                 log.warning(f"{error}: set aside, its runs are run again")
                 self.set_aside(error.file.name)
@@ -162,9 +168,8 @@ class Store:
         Read by its settings, not by its ids, so that a million of them need not be made.
         """
         allowed = product.allowed
-        [optimizer], [problem] = allowed["optimizer"], allowed["problem"]
         varied = [*product.levels, *product.points]
-        files = [f for f in self.files("runs", outdated=False) if f.match(f"{optimizer}-{problem}-*.parquet")]
+        files = sorted(self.meeting(product.optimizer(0, 1), product.problem, allowed))
         tables = [read_table(f, columns=[*varied, *columns], filters=condition(allowed)) for f in files]
         frame = as_frame(tables, None)
         if frame.empty:
@@ -213,7 +218,7 @@ class Store:
     def early_files(self, outdated: bool) -> list[Path]:
         """Return the runs files, in a fixed order, without those whose seeds all come too late."""
         files = self.files("runs", outdated)
-        return files if self.below is None else [file for file in files if first_seed(file) < self.below]
+        return files if self.below is None else [f for f in files if bounds_in(f, ["seed"]).low < self.below]
 
     def files(self, kind: str, outdated: bool) -> list[Path]:
         """Return the files of that kind, in a fixed order."""

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments import catalogue
 from experiments import store as store_module
-from experiments.catalogue import Bounds, bounds_in, bounds_of, meeting
+from experiments.catalogue import Bounds, bounds_in, bounds_of, meeting, settings_of
 from experiments.lanes import Cell, cell_of
 from experiments.loop import minimize
 from experiments.store import Store
@@ -94,20 +93,34 @@ def test_the_ids_of_a_bounded_number_of_files_are_held(
 
 def test_bounds_in_a_footer_are_those_of_the_runs(tmp_path: Path) -> None:
     some = cell(seed=[7, 3], lr=[0.5, 0.01, 0.02])
-    found, expected = bounds_in(write(Store(tmp_path), some), some), bounds_of(some)
-    at = catalogue.varying(some).index("optimizer.lr")
-    assert (expected.low[at], expected.high[at]) == (0.01, 0.5)
-    assert (expected.low[0], expected.high[0]) == (3, 7)
-    for ends in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(*ends)
+    names = settings_of(some.optimizer, some.problem)
+    assert set(some.runs) == {"run", "optimizer", "problem", *names}
+    found, expected = bounds_in(write(Store(tmp_path), some), names, some.code), bounds_of(some.runs, names)
+    ends = dict(zip(names, zip(*expected, strict=True), strict=True))
+    assert ends["optimizer.lr"] == (0.01, 0.5)
+    assert ends["seed"] == (3, 7)
+    assert ends["problem.dim"] == (2, 2)
+    assert ends["optimizer.centered"] == (-np.inf, np.inf)  # not a number
+    for each in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(*each)
 
 
-def test_files_of_other_code_meet_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("batch_size", [None, 32])
+def test_what_is_missing_has_no_bounds(tmp_path: Path, batch_size: int | None) -> None:
+    problem = {"name": "logistic", "data": "wine", "batch_size": batch_size}
+    some = cell_of(SETTINGS | {"problem": problem}, {"seed": [0, 1]})
+    names = settings_of(some.optimizer, some.problem)
+    found, expected = bounds_in(write(Store(tmp_path), some), names, some.code), bounds_of(some.runs, names)
+    np.testing.assert_array_equal(found, expected)
+    at = names.index("problem.batch_size")
+    assert found.low[at] == (-np.inf if batch_size is None else 32)
+
+
+def test_files_of_other_code_meet_nothing(tmp_path: Path) -> None:
     some = cell(seed=[0])
-    file = write(Store(tmp_path), some)
-    assert meeting({file.name: bounds_in(file, some)}, bounds_of(some)) == [file.name]
-    monkeypatch.setattr("experiments.lanes.code_fingerprint", lambda *_: "newer")
-    assert meeting({file.name: bounds_in(file, some)}, bounds_of(some)) == []
+    file, names = write(Store(tmp_path), some), settings_of(some.optimizer, some.problem)
+    for code, expected in ((some.code, [file.name]), ("newer", []), (None, [file.name])):
+        assert meeting({file.name: bounds_in(file, names, code)}, bounds_of(some.runs, names)) == expected
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 from command_line import quiet
 from hydra import initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
 
 from experiments.arguments import CONF, swept
 from experiments.grid import Request
@@ -235,7 +238,13 @@ Plan = Callable[..., list[Request]]
 
 
 @pytest.fixture(scope="module")
-def plan() -> Iterator[Plan]:
+def loader() -> Iterator[ConfigLoader]:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        yield GlobalHydra.instance().config_loader()
+
+
+@pytest.fixture(scope="module")
+def plan(loader: ConfigLoader) -> Plan:
     """A function from a multirun's arguments to what it would run."""
 
     def planned(*arguments: str) -> list[Request]:
@@ -243,9 +252,54 @@ def plan() -> Iterator[Plan]:
         config = loader.load_configuration("config", given, RunMode.MULTIRUN)
         return Planner(config, loader).plan(given)
 
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        loader = GlobalHydra.instance().config_loader()
-        yield planned
+    return planned
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["optimizer=adam", "optimizer.lr=0.5", "problem=logistic", "problem.batch_size=32"],
+        ["problem=logistic", "problem.data=wine", "problem.batch_size=null", "record.points=7"],
+        ["tune.budgets=[1,2]", "optimizer.search.lr.low=1e-3", "optimizer.centered=true"],
+        ["optimizer.search={lr:{distribution:uniform,low:0,high:1}}", "problem.points='10'"],
+        ["+experiment=fit", "steps=3", "problem.a=${problem.b}", "problem.b=5"],
+        ["record={points:3,params:true}", "record.points=4", "+problem.new=7"],
+    ],
+    ids=" ".join,
+)
+def test_a_job_is_composed_as_hydra_itself_would(loader: ConfigLoader, overrides: list[str]) -> None:
+    master = loader.load_configuration("config", [], RunMode.MULTIRUN)
+    whole = loader.load_sweep_config(master, overrides)
+    expected = OmegaConf.to_container(whole, resolve=False)
+    assert isinstance(expected, dict)
+    expected.pop("hydra")
+    planner = Planner(master, loader)
+    planner.compose(["record.points=9", *[override for override in overrides if override[0] != "+"]])
+    assert OmegaConf.to_container(planner.compose(overrides), resolve=False) == expected
+
+
+def test_a_value_that_does_not_fit_is_refused_as_by_hydra_itself(loader: ConfigLoader) -> None:
+    planner = Planner(loader.load_configuration("config", [], RunMode.MULTIRUN), loader)
+    for overrides in (["problem.nothing=1"], ["optimizer.lr.low=1"]):
+        with pytest.raises(ConfigCompositionException):
+            planner.compose(overrides)
+
+
+def test_hydra_composes_once_for_each_choice_of_options(
+    loader: ConfigLoader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    composed: list[list[str]] = []
+    whole = loader.load_sweep_config
+
+    def noted(config: DictConfig, overrides: list[str]) -> DictConfig:
+        composed.append(overrides)
+        return whole(config, overrides)
+
+    given = ["optimizer=sgd,adam", "problem.points=range(10,40)", "problem.a=1,2", "seed=0,1"]
+    config = loader.load_configuration("config", given, RunMode.MULTIRUN)
+    monkeypatch.setattr(loader, "load_sweep_config", noted)
+    assert len(Planner(config, loader).plan(given)) == 120
+    assert composed == [["optimizer=sgd"], ["optimizer=adam"]]
 
 
 def cells(planned: Sequence[Request]) -> list[tuple[str, str]]:
