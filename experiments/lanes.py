@@ -123,33 +123,37 @@ class Product:
         optimizer: Optimizer = build(OPTIMIZERS, "optimizer", {**self.settings["optimizer"], **varied})
         return optimizer
 
-    @property
+    @cached_property
     def allowed(self) -> dict[str, list[Any]]:
         """The values that the runs have, distinct, under the name of each column of settings."""
-        first = self.cell(0, 1).runs.drop(columns="run").iloc[0]
+        first = self.runs(0, 1).iloc[0]
         fixed = {str(key): [None if pd.isna(value) else plain(value)] for key, value in first.items()}
         axes = {key: list(values) for key, values in self.levels.items() if key == "seed"}
         numbers = {key: v for key, v in {**self.levels, **self.points}.items() if key != "seed"}
         return fixed | axes | {key: sorted({float(v) for v in values}) for key, values in numbers.items()}
 
+    def runs(self, first: int, end: int) -> pd.DataFrame:
+        """Return the settings of these runs, one row a run."""
+        optimizer = self.optimizer(first, end)
+        return pd.DataFrame(
+            {
+                "optimizer": optimizer.name,
+                "problem": self.problem.name,
+                "seed": self.columns(first, end)["seed"],
+                "steps": int(self.settings["steps"]),
+                **{f"optimizer.{f.name}": getattr(optimizer, f.name) for f in fields(optimizer)},
+                **{f"problem.{f.name}": getattr(self.problem, f.name) for f in fields(self.problem)},
+            }
+        )
+
     def cell(self, first: int = 0, end: int | None = None) -> Cell:
         """Return the runs from ``first`` to before ``end``, by default all, as one cell."""
         end = len(self) if end is None else end
-        problem, optimizer = self.problem, self.optimizer(first, end)
         record = self.settings["record"]
         cell = Cell(
-            problem=problem,
-            optimizer=optimizer,
-            runs=pd.DataFrame(
-                {
-                    "optimizer": optimizer.name,
-                    "problem": problem.name,
-                    "seed": self.columns(first, end)["seed"],
-                    "steps": int(self.settings["steps"]),
-                    **{f"optimizer.{f.name}": getattr(optimizer, f.name) for f in fields(optimizer)},
-                    **{f"problem.{f.name}": getattr(problem, f.name) for f in fields(problem)},
-                }
-            ),
+            problem=self.problem,
+            optimizer=self.optimizer(first, end),
+            runs=self.runs(first, end),
             steps=int(self.settings["steps"]),
             points=int(record["points"]),
             params=bool(record["params"]),
