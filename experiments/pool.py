@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +20,9 @@ from experiments.progress import CURRENT
 SECONDS_BETWEEN_LOOKS = 0.25
 METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 """A server process imports the project once and forks the workers from itself."""
-IMPORTED = ("experiments.app", "experiments.tuning", "experiments.work", "sklearn.linear_model")
+IMPORTED = ("experiments.app", "experiments.tuning", "experiments.work")
+IF_NEEDED = ("scipy.stats", "sklearn.linear_model")
+"""What takes longer to import than all the rest: only where this process has needed it for the problems."""
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +104,8 @@ def warm_up() -> None:
     if METHOD == "forkserver":
         from multiprocessing import forkserver
 
-        forkserver.set_forkserver_preload(list(IMPORTED))
+        needed = [name for name in IF_NEEDED if name in sys.modules]
+        forkserver.set_forkserver_preload([*IMPORTED, *needed])
         forkserver.ensure_running()
 
 

@@ -16,7 +16,7 @@ import pytest
 from command_line import Ended, apart, files, here, start
 
 from experiments import grid as grid_module
-from experiments import work
+from experiments import pool, work
 from experiments.loop import minimize
 from experiments.store import Store
 from optim import OPTIMIZERS
@@ -188,6 +188,11 @@ def test_a_grid_too_large_for_a_table_says_so(tmp_path: Path, monkeypatch: pytes
     assert last == "4 runs done, 0 reused; stored in results/default"
 
 
+def test_a_small_grid_starts_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "warm_up", lambda: pytest.fail("a server was started"))
+    assert here(tmp_path, "run", "-m", *SHORT, "seed=0,1").code == 0
+
+
 def test_every_optimizer_by_glob(tmp_path: Path) -> None:
     ended = here(tmp_path, "run", "-m", "optimizer=glob(*)", "optimizer.lr=logspace:1e-3:0.1:3", *SHORT)
     runs = Store(tmp_path / "results" / "default").runs()
@@ -347,7 +352,10 @@ def test_a_single_run_that_fails_shows_why(tmp_path: Path, monkeypatch: pytest.M
 
 # --- A kill in the middle ---
 
-LARGE = ("-m", "optimizer=glob(*)", "problem=rosenbrock,quadratic", "seed=range(0,200)", "record.points=9")
+LARGE = (
+    *("-m", "optimizer=glob(*)", "problem=rosenbrock,quadratic", "seed=range(0,200)", "record.points=9"),
+    *("jobs=8", "hydra.launcher.workers=1"),  # one after another in the one process that is killed
+)
 PATIENCE = 60.0  # seconds until the first file
 
 

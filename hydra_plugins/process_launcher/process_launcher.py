@@ -35,10 +35,6 @@ class ProcessLauncher(Launcher):
         self.hydra_context = hydra_context
         self.task_function = task_function
         self.config = config
-        if self.workers != 1:
-            from experiments.pool import warm_up
-
-            warm_up()  # while the sweep is planned
 
     def launch(self, job_overrides: Sequence[Overrides], initial_job_idx: int) -> list[JobReturn]:
         # imported here: Hydra loads every plugin at every start, whatever the command
