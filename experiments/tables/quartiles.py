@@ -4,11 +4,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from experiments.tables.measures import is_target, measure_of
 from experiments.tables.varying import labelled
 
-QUARTILES = ["median", "q25", "q75"]
+SHARES = {"median": 0.5, "q25": 0.25, "q75": 0.75}
+QUARTILES = list(SHARES)
 
 
 def scored(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
@@ -32,12 +34,16 @@ def scored(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
 def summary(runs: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Return for each group of scored runs: runs, median, q25, q75, diverged (a share)."""
     groups = runs.groupby(keys, observed=True, dropna=False)
-    shares = zip(QUARTILES, (0.5, 0.25, 0.75), strict=True)
-    table = pd.DataFrame({"runs": groups.size()} | {name: quantile(groups["score"], q) for name, q in shares})
+    sizes = groups.size()
+    found = quantiles(groups["score"], list(SHARES.values()), bool(np.isfinite(runs["score"]).all()))
+    table = pd.DataFrame({"runs": sizes} | dict(zip(SHARES, found.T, strict=True)), index=sizes.index)
     return table.assign(diverged=groups["lost"].mean()).reset_index()
 
 
-def quantile(groups: Any, share: float) -> pd.Series:
-    """Return a quantile of each group, interpolated linearly; infinite if what is next above it is."""
-    above = groups.quantile(share, interpolation="higher")
-    return pd.Series(groups.quantile(share).where(np.isfinite(above), above))
+def quantiles(groups: Any, shares: list[float], finite: bool) -> NDArray[np.float64]:
+    """Return quantiles, a row a group, interpolated linearly; infinite if what is next above is."""
+    values = np.asarray(groups.quantile(shares), dtype=float)
+    if not finite:
+        above = np.asarray(groups.quantile(shares, interpolation="higher"), dtype=float)
+        values = np.where(np.isfinite(above), values, above)
+    return values.reshape(-1, len(shares))
