@@ -1,5 +1,6 @@
 """Fixtures that run a test on every registered optimizer and problem."""
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,12 @@ from problems import PROBLEMS, Problem
 
 collect_ignore = ["reference/make_reference.py"]  # needs the extra `peers`
 collect_ignore_glob = ["trouble/*"]  # programs that tests run
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the modules and tests, which stay until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

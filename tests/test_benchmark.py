@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import Ended, here
 from omegaconf import OmegaConf
 
 from experiments.benchmark.__main__ import plan_of
@@ -345,10 +346,8 @@ def test_a_command_is_measured_with_all_its_processes(tmp_path: Path) -> None:
 
 
 def test_bad_input_ends_with_one_line(tmp_path: Path) -> None:
-    done = run("lanes=[0]", f"results={tmp_path}")
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.splitlines() == ["error: lanes must be an integer in [1, inf), got 0"]
+    ended = here(tmp_path, "benchmark.__main__", "lanes=[0]", f"results={tmp_path}")
+    assert ended == Ended(2, "", "error: lanes must be an integer in [1, inf), got 0\n")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -5,30 +5,34 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
-from command_line import ROOT, Ended, environment, finished
+from command_line import ROOT, Ended, environment, finished, here
 from studies import STUDY, rows_on_disk, same_numbers
+
+from problems import PROBLEMS
 
 TROUBLED = ROOT / "tests" / "trouble" / "run.py"
 GRID = (
     "-m",
     *("steps=20", "record.points=5", "optimizer=adam", "seed=range(0,20)"),
     *("problem=rosenbrock", "problem.name=troubled", "problem.perturbation=0.1,0.2"),
-    *("jobs=4", "hydra.launcher.workers=2"),
 )
+IN_WORKERS = ("jobs=4", "hydra.launcher.workers=2")
 RUNS, IN_TROUBLE = 40, 10  # seed 7 is in one of four jobs
 PATIENCE = 60.0
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found in /proc")
 
 
-def begun(folder: Path, trouble: str = "", *arguments: str) -> subprocess.Popen[str]:
+def begun(folder: Path, trouble: str = "") -> subprocess.Popen[str]:
     """Start the grid in a session of its own, in trouble."""
     return subprocess.Popen(
-        [sys.executable, "-W", "error", str(TROUBLED), *GRID, *arguments],
+        [sys.executable, "-W", "error", str(TROUBLED), *GRID, *IN_WORKERS],
         cwd=folder,
         env=os.environ | environment() | {"TROUBLE": trouble},
         stdout=subprocess.PIPE,
@@ -38,8 +42,8 @@ def begun(folder: Path, trouble: str = "", *arguments: str) -> subprocess.Popen[
     )
 
 
-def run(folder: Path, trouble: str = "", *arguments: str) -> Ended:
-    return finished(begun(folder, trouble, *arguments))
+def run(folder: Path, trouble: str = "") -> Ended:
+    return finished(begun(folder, trouble))
 
 
 def until(true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
@@ -65,11 +69,25 @@ def alive(session: int) -> list[int]:
     return found
 
 
+@pytest.fixture(scope="module", autouse=True)
+def troubled() -> Iterator[None]:
+    """Register the problem in this process too, where what is missing is run: no server is to be started."""
+    trouble = str(TROUBLED.parent)
+    with patch.dict(PROBLEMS), patch.dict(sys.modules), patch.object(sys, "path", [trouble, *sys.path]):
+        import_module("troubled")
+        yield
+
+
+def run_here(folder: Path) -> Ended:
+    """Run the grid in this process, out of trouble."""
+    return here(folder, "run", *GRID, "jobs=1")
+
+
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The study of a grid that nothing befell."""
+    """The study of a grid that nothing befell, run in one process."""
     folder = tmp_path_factory.mktemp("reference")
-    ended = run(folder)
+    ended = run_here(folder)
     assert (ended.code, ended.out.splitlines()[-1]) == (
         0,
         "40 runs done, 0 reused; stored in results/default",
@@ -77,10 +95,10 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / STUDY
 
 
-def completes(folder: Path, reference: Path, stored: int) -> None:
-    """Assert that the same command runs what is missing, nothing twice, and to the same bits."""
+def completes(folder: Path, reference: Path, stored: int, again: Callable[[Path], Ended] = run_here) -> None:
+    """Assert that the same grid runs what is missing, nothing twice, and to the same bits."""
     assert rows_on_disk(folder / STUDY) == stored
-    ended = run(folder)
+    ended = again(folder)
     last = f"{RUNS - stored} runs done, {stored} reused; stored in results/default"
     assert (ended.code, ended.out.splitlines()[-1]) == (0, last)
     assert rows_on_disk(folder / STUDY) == RUNS
@@ -102,7 +120,7 @@ def test_workers_die_with_a_parent_that_is_killed(tmp_path: Path, reference: Pat
     process.kill()
     finished(process)
     until(lambda: not alive(process.pid), process)
-    completes(tmp_path, reference, RUNS - IN_TROUBLE)
+    completes(tmp_path, reference, RUNS - IN_TROUBLE, again=run)
 
 
 @needs_proc

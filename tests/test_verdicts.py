@@ -1,6 +1,7 @@
 """Each claim's rule on evidence made up for each verdict."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from itertools import combinations, product
 from typing import Any
 
@@ -279,7 +280,8 @@ def test_the_width_is_that_of_the_medians_over_seeds() -> None:
 # --- faster ---
 
 
-def races(steps: Callable[[str, str, float, int], float], lrs: Sequence[float] = (0.5,)) -> Evidence:
+@cache
+def races(steps: Callable[[str, str, float, int], float], lrs: tuple[float, ...] = (0.5,)) -> Evidence:
     """Return runs with the steps to every target, by problem, optimizer, learning rate and seed."""
     rows = []
     for problem, name in product(PROBLEMS, ("sgd", "rmsprop", "adam")):
