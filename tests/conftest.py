@@ -1,11 +1,15 @@
 """Fixtures that run a test on every registered optimizer and problem."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any
 
 import pytest
 from contracts import OPTIMIZER_CASES, PROBLEM_CASES, Case
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigResult, ConfigSource
 from threadpoolctl import threadpool_limits
 
 from optim import OPTIMIZERS, Optimizer
@@ -13,6 +17,15 @@ from problems import PROBLEMS, Problem
 
 collect_ignore = ["reference/make_reference.py"]  # needs the extra `peers`
 collect_ignore_glob = ["trouble/*"]  # programs that tests run
+
+
+LONGEST = ("experiments", "bad_input", "run", "report", "disk", "verdicts", "figures", "check", "kills")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the files that take longest come first: at the end no core is to wait long for another."""
+    first = [f"test_{name}" for name in LONGEST]
+    items.sort(key=lambda item: first.index(item.path.stem) if item.path.stem in first else len(first))
 
 
 def pytest_collection_finish() -> None:
@@ -26,6 +39,30 @@ def one_blas_thread() -> Iterator[None]:
     """Multiply matrices here as the loop does, so that bits can be compared."""
     with threadpool_limits(1, user_api="blas"):
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def files_parsed_once() -> Iterator[None]:
+    """Let the hundreds of commands that are run in this process parse each file of a configuration once."""
+    Plugins.instance()  # enters the sources
+    sources = [SourcesRegistry.instance().resolve(scheme) for scheme in ("file", "pkg")]
+    with pytest.MonkeyPatch.context() as patched:
+        for source in sources:
+            patched.setattr(source, "load_config", remembering(source.load_config))
+        yield
+
+
+def remembering(load: Callable[[Any, str], ConfigResult]) -> Callable[[Any, str], ConfigResult]:
+    """Return a function that loads as this one does, and a file that it has loaded from its memory."""
+    loaded: dict[tuple[str, str, str], ConfigResult] = {}
+
+    def load_config(source: ConfigSource, config_path: str) -> ConfigResult:
+        key = source.provider, source.path, config_path
+        if key not in loaded:
+            loaded[key] = load(source, config_path)
+        return deepcopy(loaded[key])
+
+    return load_config
 
 
 @pytest.fixture(params=OPTIMIZERS.values(), ids=OPTIMIZERS)

@@ -137,25 +137,19 @@ def test_a_folder_in_which_nobody_may_write_ends_with_one_line(tmp_path: Path) -
     assert ended == Ended(2, "", line)
 
 
-@pytest.mark.parametrize(
-    ("place", "line"),
-    [
-        (STUDY.parent, "error: results must be a folder, got 'results': that is a file"),
-        (STUDY, "error: study must be a folder, got 'default': that is a file"),
-        (STUDY / "runs", f"error: results/default/runs cannot be written: File exists{AGAIN}"),
-    ],
-    ids=str,
-)
-def test_a_file_in_the_place_of_a_folder_ends_with_one_line(
-    tmp_path: Path, reference: Path, place: Path, line: str
-) -> None:
-    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / place).write_text("not a folder")
-    ended = run(tmp_path)
-    assert ended.code == 2
-    assert ended.err.splitlines()[-1].replace(f"{tmp_path}/", "") == line
-    assert "Traceback" not in ended.err
-    (tmp_path / place).unlink()
+def test_a_file_in_the_place_of_a_folder_ends_with_one_line(tmp_path: Path, reference: Path) -> None:
+    for place, line in {
+        STUDY.parent: "error: results must be a folder, got 'results': that is a file",
+        STUDY: "error: study must be a folder, got 'default': that is a file",
+        STUDY / "runs": f"error: results/default/runs cannot be written: File exists{AGAIN}",
+    }.items():
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text("not a folder")
+        ended = run(tmp_path)
+        assert ended.code == 2
+        assert ended.err.splitlines()[-1].replace(f"{tmp_path}/", "") == line
+        assert "Traceback" not in ended.err
+        (tmp_path / place).unlink()
     completes(tmp_path, reference)
 
 
