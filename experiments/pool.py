@@ -22,7 +22,7 @@ METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods()
 """A server process imports the project once and forks the workers from itself."""
 IMPORTED = ("experiments.app", "experiments.tuning", "experiments.work")
 IF_NEEDED = ("scipy.stats", "sklearn.linear_model")
-"""What takes longer to import than all the rest: only where this process has needed it for the problems."""
+"""What takes longer to import than all the rest, and what only some problems need."""
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Pool:
         ended: dict[int, Any],
     ) -> list[int]:
         """Run the chosen jobs, enter their ends in ``ended``, and return those lost with a worker."""
-        warm_up()
+        start_server([name for name in IF_NEEDED if name in sys.modules])
         context = multiprocessing.get_context(METHOD)
         counters = context.Value("q"), context.Value("q")
         queue, flying, told = deque(chosen), dict[Future[Any], int](), (0, 0)
@@ -99,13 +99,15 @@ class Pool:
         return []
 
 
-def warm_up() -> None:
-    """Start the server that workers are forked from: it imports the project while this process goes on."""
+def start_server(more: Iterable[str]) -> None:
+    """Start the server that workers are forked from, unless it runs.
+
+    It imports the project, and these modules, while this process goes on.
+    """
     if METHOD == "forkserver":
         from multiprocessing import forkserver
 
-        needed = [name for name in IF_NEEDED if name in sys.modules]
-        forkserver.set_forkserver_preload([*IMPORTED, *needed])
+        forkserver.set_forkserver_preload([*IMPORTED, *more])
         forkserver.ensure_running()
 
 

@@ -189,7 +189,7 @@ def test_a_grid_too_large_for_a_table_says_so(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_small_grid_starts_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "warm_up", lambda: pytest.fail("a server was started"))
+    monkeypatch.setattr(pool, "start_server", lambda more: pytest.fail("a server was started"))
     assert here(tmp_path, "run", "-m", *SHORT, "seed=0,1").code == 0
 
 

@@ -278,6 +278,14 @@ def test_a_job_is_composed_as_hydra_itself_would(loader: ConfigLoader, overrides
     assert OmegaConf.to_container(planner.compose(overrides), resolve=False) == expected
 
 
+def test_how_many_runs_there_will_be_is_told_before_cells_are_composed(loader: ConfigLoader) -> None:
+    told: list[int] = []
+    given = ["optimizer=sgd,adam", "problem=quadratic,rosenbrock", "optimizer.beta1=0.1,0.2,0.3", "seed=0,1"]
+    planner = Planner(loader.load_configuration("config", given, RunMode.MULTIRUN), loader, told.append)
+    assert sum(len(request.product) for request in planner.plan(given)) == 16
+    assert told == [16]
+
+
 def test_a_value_that_does_not_fit_is_refused_as_by_hydra_itself(loader: ConfigLoader) -> None:
     planner = Planner(loader.load_configuration("config", [], RunMode.MULTIRUN), loader)
     for overrides in (["problem.nothing=1"], ["optimizer.lr.low=1"]):

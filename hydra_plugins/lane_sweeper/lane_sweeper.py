@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 
 from hydra_plugins.lane_sweeper.axes import quoted
 
+MANY_RUNS = 10_000  # that surely take longer than worker processes take to start
 EXTRAS = {
     "hydra_joblib_launcher": "parallel",
     "hydra_ray_launcher": "ray",
@@ -53,8 +54,15 @@ class LaneSweeper(Sweeper):
 
         assert self.config is not None
         assert self.hydra_context is not None
-        requests = Planner(self.config, self.hydra_context.config_loader).plan(arguments)
+        requests = Planner(self.config, self.hydra_context.config_loader, self.prepare).plan(arguments)
         run_grid(requests, Launch(self.launch, **sizes(self.config)))
+
+    def prepare(self, runs: int) -> None:
+        """Let the launcher get ready for so many runs while the rest of the grid is planned."""
+        assert self.config is not None
+        prepare = getattr(self.launcher, "prepare", None)  # only our own launcher has it
+        if prepare and runs >= MANY_RUNS and not self.config.dry_run:
+            prepare()
 
     def launch(self, batches: Sequence[Any]) -> list[Any]:
         """Return what each batch came to, or the exception that ended it."""

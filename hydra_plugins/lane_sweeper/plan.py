@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from functools import cache
 from typing import Any
@@ -23,12 +24,16 @@ MANY = 1000  # jobs; to plan more takes ten seconds and longer
 class Planner:
     """Turns the overrides of a sweep into requests.
 
-    ``config`` is the configuration without the sweeps, as Hydra composes it for a multirun.
+    ``config`` is the configuration without the sweeps, as Hydra composes it for a multirun;
+    ``expect`` is told how many runs there will be as soon as that is known.
     """
 
-    def __init__(self, config: DictConfig, loader: ConfigLoader) -> None:
+    def __init__(
+        self, config: DictConfig, loader: ConfigLoader, expect: Callable[[int], None] = lambda runs: None
+    ) -> None:
         self.config = config
         self.loader = loader
+        self.expect = expect
         self.parser = OverridesParser.create(config_loader=loader)
         self.parse = cache(self.parser.parse_override)
         self.composed: dict[tuple[str, ...], DictConfig] = {}
@@ -66,8 +71,8 @@ class Planner:
                 jobs, dropped = split(overrides, lambda key: is_number(key) and key not in read, self.has_key)
         except KeyError as error:
             raise ValueError(unknown_key(error.args[0], "config")) from None
-        for key, text in {(key, text) for job in jobs for key, text in job.axes.items()}:
-            values(key, text)
+        counts = {text: len(values(*text)) for text in {axis for job in jobs for axis in job.axes.items()}}
+        self.expect(sum(math.prod(counts[axis] for axis in job.axes.items()) for job in jobs))
         return jobs, dropped
 
     def read(self, options: Sequence[str], axes: Iterable[str]) -> list[str]:

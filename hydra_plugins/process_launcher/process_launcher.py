@@ -36,6 +36,13 @@ class ProcessLauncher(Launcher):
         self.task_function = task_function
         self.config = config
 
+    def prepare(self) -> None:
+        """Start what takes long to start, beside what this process does until it launches."""
+        from experiments.pool import IF_NEEDED, cores, start_server
+
+        if (self.workers or cores()) > 1:
+            start_server(IF_NEEDED)
+
     def launch(self, job_overrides: Sequence[Overrides], initial_job_idx: int) -> list[JobReturn]:
         # imported here: Hydra loads every plugin at every start, whatever the command
         from experiments.pool import Pool, cores
