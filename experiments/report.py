@@ -32,6 +32,7 @@ from optim import OPTIMIZERS
 NAMES = tuple(OPTIMIZERS)
 MOST_PANELS = 12
 MOST_RUNS = 2_000_000  # their tables take some 3 GB
+MOST_STEPS = 5_000_000  # recorded, of the runs whose histories are read
 SECTION = "study"  # the name of the one listing of its runs
 
 
@@ -82,15 +83,18 @@ def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, fact
     choosing, reported = split_seeds(runs)
     chosen = tables.settings_shown(choosing, reported, measure)
     best = tables.runs_at(reported, chosen)
-    history = store.history(best["run"].astype(str))
+    traced = first_seeds(best, int(MOST_STEPS / max(store.steps_a_run(), 1)))
+    history = store.history(traced["run"].astype(str))
     yield Text(f"# {study}")
     yield Text(overview(store, runs))
-    yield from table_parts(runs, chosen, history, measure, factor)
+    if len(traced) < len(best):
+        yield Text(f"What is drawn or computed from histories is of seeds {span(traced)}.")
+    yield from table_parts(runs, chosen, traced, history, measure, factor)
     yield Text("## Figures")
     shown = first_problems(runs)
     if len(shown) < len(runs):
         yield Text(f"Of the problems, the first {MOST_PANELS} are drawn.")
-    drawn_from = Study(shown, first_problems(best), history, measure, factor)
+    drawn_from = Study(shown, first_problems(traced), history, measure, factor)
     drawn = [draw(drawn_from) for draw in DRAWINGS]
     yield from (picture for picture in drawn if isinstance(picture, Picture))
     yield from comparison_parts(runs, measure, factor)
@@ -129,6 +133,13 @@ def space_and_limits(chosen: pd.DataFrame, optimizer: str) -> tuple[tuning.Space
     return json.loads(chosen["space"].iloc[0]), OPTIMIZERS[optimizer].hyperparameters()
 
 
+def first_seeds(runs: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Return the runs of the first seeds that together have at most so many; at least those of one seed."""
+    until = runs["seed"].value_counts().sort_index().cumsum()
+    last = max(int((until <= most).sum()), 1) - 1
+    return runs[runs["seed"] <= until.index[last]] if len(until) else runs
+
+
 def first_problems(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the runs of as many problems as a figure has room for."""
     labels = tables.problem_labels(runs)
@@ -153,9 +164,14 @@ def overview(store: Store, runs: pd.DataFrame) -> str:
 
 
 def table_parts(
-    runs: pd.DataFrame, chosen: pd.DataFrame, history: pd.DataFrame, measure: str, factor: float
+    runs: pd.DataFrame,
+    chosen: pd.DataFrame,
+    traced: pd.DataFrame,
+    history: pd.DataFrame,
+    measure: str,
+    factor: float,
 ) -> Iterator[Part]:
-    """Yield the tables; ``chosen`` are the settings to show, ``history`` that of their runs."""
+    """Yield the tables; ``chosen`` are the settings to show, ``history`` that of the runs ``traced``."""
     choosing, reported = split_seeds(runs)
     best = tables.runs_at(reported, chosen)
     trials = tuning_runs(runs)
@@ -174,8 +190,8 @@ def table_parts(
         "log_area",
         "Mean over the steps of the logarithm (base 10) of the suboptimality, at the best settings: the area "
         "under the logarithmic loss curve per step; lower is sooner and deeper",
-        measures.log_area_table(history, best),
-        best,
+        measures.log_area_table(history, traced),
+        traced,
     )
     yield Table(
         "lr_robustness",

@@ -203,7 +203,7 @@ class Store:
             ValueError: a seed has too many by itself.
         """
         files = self.files("runs", outdated=False)
-        if sum(pq.read_metadata(file).num_rows for file in files) <= most:
+        if sum(map(rows_in, files)) <= most:
             return self
         counts = pd.concat([read_table(file, columns=["seed"]).to_pandas().value_counts() for file in files])
         until = counts.groupby("seed").sum().cumsum()
@@ -215,6 +215,12 @@ class Store:
             )
         return Store(self.folder, read_only=self.read_only, below=int(fitting.index[-1]) + 1)
 
+    def steps_a_run(self) -> float:
+        """Return how many steps are recorded of a run, on average."""
+        files = self.early_files(outdated=False)
+        runs = sum(rows_in(file) for file in files)
+        return sum(rows_in(self.folder / "history" / file.name) for file in files) / max(runs, 1)
+
     def early_files(self, outdated: bool) -> list[Path]:
         """Return the runs files, in a fixed order, without those whose seeds all come too late."""
         files = self.files("runs", outdated)
@@ -224,6 +230,16 @@ class Store:
         """Return the files of that kind, in a fixed order."""
         files = sorted((self.folder / kind).glob("*.parquet"))
         return files if outdated else [file for file in files if is_current(file)]
+
+
+def rows_in(file: Path) -> int:
+    """Return how many rows a file has by its footer.
+
+    Raises:
+        Damaged: it has none.
+    """
+    with readable(file):
+        return int(pq.read_metadata(file).num_rows)
 
 
 def ids_in(file: Path) -> pa.Array:

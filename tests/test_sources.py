@@ -129,6 +129,27 @@ def test_a_report_on_too_many_runs_is_on_their_first_seeds(
     assert len(early.runs()) == 24
 
 
+def test_of_too_many_recorded_steps_those_of_the_first_seeds_are_read(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copytree(study, tmp_path / "results")
+    without_pictures(monkeypatch)
+    steps = Store(study / "some").steps_a_run()
+    pairs = 6  # of an optimizer and a problem: each has one best setting
+    monkeypatch.setattr(report, "MOST_STEPS", int(2 * pairs * steps))
+    assert here(tmp_path, "report", "study=some").code == 0
+    folder = tmp_path / "results" / "some" / "report"
+    shown = runs_behind("best_settings", folder, tmp_path / "results")
+    first = sorted(set(runs_behind("steps_to_targets", folder, tmp_path / "results")["seed"]))
+    for table in ("log_area", "learning_curves"):
+        found = runs_behind(table, folder, tmp_path / "results")
+        assert (len(found), sorted(set(found["seed"]))) == (2 * pairs, first[:2])
+    assert len(first) > 2
+    assert len(shown) == 72
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    assert f"What is drawn or computed from histories is of seeds {first[0]} to {first[1]}." in text
+
+
 def test_a_report_on_a_seed_with_too_many_runs_is_refused(
     study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
