@@ -59,16 +59,21 @@ def write_page(folder: Path, parts: Iterable[Part]) -> Path:
     Tables go to ``tables/NAME.csv`` and ``.md``, figures to ``figures/NAME.png`` and
     ``.svg``. Equal content gives equal bytes.
     """
-    for name in ("tables", "figures"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    text = "\n\n".join(written(folder, part) for part in parts) + "\n"
+    return write_text(folder, [written(folder, part) for part in parts])
+
+
+def write_text(folder: Path, paragraphs: Iterable[str]) -> Path:
+    """Write ``report.md``, given the Markdown of its parts, and return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "report.md"
-    path.write_text(text, encoding="utf-8")
+    path.write_text("\n\n".join(paragraphs) + "\n", encoding="utf-8")
     return path
 
 
 def written(folder: Path, part: Part) -> str:
     """Write the files of one part and return its Markdown."""
+    for name in ("tables", "figures"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
     if isinstance(part, Text):
         return part.text
     if isinstance(part, Table):

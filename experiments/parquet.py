@@ -23,6 +23,9 @@ class Damaged(Exception):
         self.file = file
         self.reason = reason
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Damaged, (self.file, self.reason)  # it may come from another process
+
 
 class CannotWrite(Exception):
     """A folder in which nothing can be written; the message names it and says why."""

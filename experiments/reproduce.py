@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +26,10 @@ from experiments.claims import (
     Finding,
 )
 from experiments.illustrations import FIGURES, FURTHER_PARTS
-from experiments.page import Part, Table, Text, file_name, table_text, write_page
+from experiments.page import Part, Table, Text, file_name, table_text, write_text, written
+from experiments.pool import Pool, cores
 from experiments.report import search_alarms, search_parts
-from experiments.sources import FOLDER, INDEX, Section, write_sources
+from experiments.sources import FOLDER, INDEX, Section, write_index, write_listing
 from experiments.store import Store
 from hydra_plugins.lane_sweeper.plan import Planner
 
@@ -59,40 +60,87 @@ class Grid:
         return Evidence(store.runs(self.ids), store.history(self.ids))
 
 
+@dataclass(frozen=True)
+class Task:
+    """A section of the report that is to be made.
+
+    Attributes:
+        name: of a claim, or of an experiment beside the claims.
+        experiment: whose runs it reads.
+        results: the folder that holds the studies.
+    """
+
+    name: str
+    experiment: str
+    grid: Grid
+    results: Path
+
+
+@dataclass(frozen=True)
+class Made:
+    """A section of the report whose files are written.
+
+    Attributes:
+        verdict: the claim's row of ``claims.csv``; no row beside the claims.
+        paragraphs: the Markdown of its parts.
+        index: its rows of ``runs.csv``.
+    """
+
+    verdict: pd.DataFrame
+    paragraphs: Sequence[str]
+    index: pd.DataFrame
+
+
 @disk_errors_end_here()
 def reproduce(config: DictConfig) -> Path:
     """Write results/article: report.md, claims.csv, tables and figures."""
-    chosen = [CLAIMS[name] for name in checked_claims(config.claims)]
-    further = FURTHER if config.claims is None else {}
+    chosen = {name: CLAIMS[name].experiment for name in checked_claims(config.claims)}
+    further = {name: name for name in FURTHER} if config.claims is None else {}
     results = Path(config.results)
-    grids = run_all(list(dict.fromkeys([*further, *(claim.experiment for claim in chosen)])), results)
-    findings, sections = [], []
-    for claim in chosen:
-        say(f"deciding {claim.id}")
-        grid = grids[claim.experiment]
-        evidence = grid.evidence(results)
-        finding = claim.decide(evidence)
-        findings.append((claim, finding, grid.study))
-        sections.append(
-            section(claim.id, claim.experiment, grid, evidence, claim_parts(claim, finding, evidence))
-        )
-    for name, heading in further.items():
-        evidence = grids[name].evidence(results)
-        parts = [Text(f"## {heading}"), *FURTHER_PARTS[name](evidence), *searched(name, evidence)]
-        sections.append(section(name, name, grids[name], evidence, [*parts, rerun(name, name, evidence)]))
-    verdicts = verdict_table(findings)
+    grids = run_all(list(dict.fromkeys([*further, *chosen.values()])), results)
+    experiments = {**chosen, **further}
+    sections = all_made([Task(name, e, grids[e], results) for name, e in experiments.items()])
+    verdicts = pd.concat([section.verdict for section in sections if len(section.verdict)], ignore_index=True)
     folder = results / "article"
-    body = [part for shown in sections for part in shown.parts]
-    path = write_page(folder, [*opening_parts(verdicts, sections), *body])
-    write_sources(folder, sections)
+    head = [written(folder, part) for part in opening_parts(verdicts, sections)]
+    path = write_text(folder, [*head, *(text for section in sections for text in section.paragraphs)])
+    write_index(folder, [section.index for section in sections])
     verdicts.to_csv(folder / "claims.csv", index=False, float_format="%.6g")
     show(verdicts)
     print(f"report written to {path}")
     return path
 
 
-def section(name: str, experiment: str, grid: Grid, evidence: Evidence, parts: Iterable[Part]) -> Section:
-    return Section(name, grid.study, command_of(experiment), evidence.runs, list(parts))
+def all_made(tasks: Sequence[Task]) -> list[Made]:
+    """Make the sections, as many at once as there are cores, and return them in their order."""
+    workers = min(cores(), len(tasks))
+    if workers == 1:
+        return [made(task) for task in tasks]
+    ends = Pool(workers, start_quietly, ()).run(made, tasks)
+    for end in ends:
+        if isinstance(end, BaseException):
+            raise end
+    return ends
+
+
+def start_quietly() -> None:
+    """Begin a worker process that needs nothing beforehand."""
+
+
+def made(task: Task) -> Made:
+    """Decide a claim, or show an experiment, and write the files of its section."""
+    evidence, folder = task.grid.evidence(task.results), task.results / "article"
+    if task.name in FURTHER:
+        parts = [*further_parts(task, evidence)]
+        verdict = verdict_table([])
+    else:
+        say(f"deciding {task.name}")
+        claim = CLAIMS[task.name]
+        finding = claim.decide(evidence)
+        parts = [*claim_parts(claim, finding, evidence)]
+        verdict = verdict_table([(claim, finding, task.grid.study)])
+    section = Section(task.name, task.grid.study, command_of(task.experiment), evidence.runs, parts)
+    return Made(verdict, [written(folder, part) for part in parts], write_listing(folder, section))
 
 
 def command_of(experiment: str) -> str:
@@ -190,7 +238,7 @@ def run_experiment(name: str, results: Path) -> None:
 # The report
 
 
-def opening_parts(verdicts: pd.DataFrame, sections: Sequence[Section]) -> Iterator[Part]:
+def opening_parts(verdicts: pd.DataFrame, sections: Sequence[Made]) -> Iterator[Part]:
     """Yield the head of the report: what it is, how to get from a number to its runs, and the verdicts."""
     yield Text("# The article's claims about RMSprop, tested")
     yield Text(
@@ -200,7 +248,7 @@ def opening_parts(verdicts: pd.DataFrame, sections: Sequence[Section]) -> Iterat
         "bad and is never dropped. Steps are gradient evaluations; suboptimality is the loss above its "
         "minimum. `python -m experiments.reproduce` makes this page anew."
     )
-    example = next(part.name for part in reversed(sections[0].parts) if isinstance(part, Table))
+    example = sections[0].index["table"].iloc[-1]
     yield Text(
         "From a number to its runs: a table's or figure's file has a name, as `tables/NAME.csv` or "
         f"`figures/NAME.png`. [{INDEX}]({INDEX}) has a row for each name: the study, the command, the number "
@@ -233,6 +281,14 @@ def claim_parts(claim: Claim, finding: Finding, evidence: Evidence) -> Iterator[
         title = f"The verdict, which is {finding.verdict}, when one choice is made otherwise"
         yield Table(f"{claim.id}_sensitivity", title, finding.sensitivity.table)
     yield rerun(claim.id, claim.experiment, evidence)
+
+
+def further_parts(task: Task, evidence: Evidence) -> Iterator[Part]:
+    """Yield the section of an experiment beside the claims."""
+    yield Text(f"## {FURTHER[task.name]}")
+    yield from FURTHER_PARTS[task.name](evidence)
+    yield from searched(task.name, evidence)
+    yield rerun(task.name, task.experiment, evidence)
 
 
 def searched(name: str, evidence: Evidence) -> Iterator[Part]:
@@ -283,4 +339,7 @@ def show(verdicts: pd.DataFrame) -> None:
 main = command("reproduce", reproduce)
 
 if __name__ == "__main__":
-    main()
+    # what worker processes are handed belongs to this module by its name; run that one
+    from experiments.reproduce import main as only_main
+
+    only_main()

@@ -49,12 +49,19 @@ class Section:
 
 def write_sources(folder: Path, sections: Iterable[Section]) -> None:
     """Write ``runs.csv`` and ``runs/SECTION.csv`` into the folder of a report."""
+    write_index(folder, [write_listing(folder, section) for section in sections])
+
+
+def write_listing(folder: Path, section: Section) -> pd.DataFrame:
+    """Write ``runs/SECTION.csv`` and return the section's rows of ``runs.csv``."""
     (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-    tables = []
-    for section in sections:
-        groups = groups_of(section)
-        tables.append(index_table(section, groups))
-        listing(section.runs, groups).to_csv(folder / FOLDER / f"{section.name}.csv", index=False)
+    groups = groups_of(section)
+    listing(section.runs, groups).to_csv(folder / FOLDER / f"{section.name}.csv", index=False)
+    return index_table(section, groups)
+
+
+def write_index(folder: Path, tables: Iterable[pd.DataFrame]) -> None:
+    """Write ``runs.csv``, given the rows of each section."""
     pd.concat(tables, ignore_index=True).to_csv(folder / INDEX, index=False)
 
 

@@ -1,6 +1,7 @@
 """What is on disk: the columns that are promised, and what a crash or a second writer leaves."""
 
 import os
+import pickle
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,12 @@ def test_a_store_without_files_is_empty(tmp_path: Path) -> None:
     assert not store.has(made({"seed": [0]})[0]).any()
     assert store.outdated() == 0
     assert files(tmp_path) == []
+
+
+def test_damage_is_told_from_process_to_process() -> None:
+    error = pickle.loads(pickle.dumps(parquet.Damaged(Path("runs/a.parquet"), "cut short")))
+    assert str(error) == "runs/a.parquet cannot be read (cut short)"
+    assert (error.file, error.reason) == (Path("runs/a.parquet"), "cut short")
 
 
 # --- Crashes and other writers ---
