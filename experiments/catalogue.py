@@ -63,7 +63,9 @@ def bounds_in(file: Path, settings: Sequence[str], code: str | None = None) -> B
         return Bounds(np.full(len(settings), np.inf), np.full(len(settings), -np.inf))
     place = {footer.schema.column(i).path: i for i in range(footer.num_columns)}
     groups = [footer.row_group(group) for group in range(footer.num_row_groups)]
-    ends = np.array([joint(group.column(place[key]).statistics for group in groups) for key in settings])
+    ends = np.array(
+        [joint(g.column(place[key]).statistics if key in place else None for g in groups) for key in settings]
+    )
     return Bounds(ends[:, 0], ends[:, 1])
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -114,6 +115,15 @@ def test_what_is_missing_has_no_bounds(tmp_path: Path, batch_size: int | None) -
     np.testing.assert_array_equal(found, expected)
     at = names.index("problem.batch_size")
     assert found.low[at] == (-np.inf if batch_size is None else 32)
+
+
+def test_a_file_without_a_column_may_hold_any_run(tmp_path: Path) -> None:
+    some = cell(seed=[0])
+    file, names = write(Store(tmp_path), some), settings_of(some.optimizer, some.problem)
+    pq.write_table(pq.read_table(file).drop_columns(["steps"]), file)
+    found = bounds_in(file, names, some.code)
+    assert (found.low[names.index("steps")], found.high[names.index("steps")]) == (-np.inf, np.inf)
+    assert Store(tmp_path).has(some).all()  # by its id; the check says what is wrong
 
 
 def test_files_of_other_code_meet_nothing(tmp_path: Path) -> None:

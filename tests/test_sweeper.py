@@ -263,6 +263,7 @@ def plan(loader: ConfigLoader) -> Plan:
         ["tune.budgets=[1,2]", "optimizer.search.lr.low=1e-3", "optimizer.centered=true"],
         ["optimizer.search={lr:{distribution:uniform,low:0,high:1}}", "problem.points='10'"],
         ["+experiment=fit", "steps=3", "problem.a=${problem.b}", "problem.b=5"],
+        ["optimizer.search.lr.low=1e-3", "++optimizer.search.lr={distribution:uniform,low:0.1,high:0.2}"],
         ["record={points:3,params:true}", "record.points=4", "+problem.new=7"],
     ],
     ids=" ".join,

@@ -92,9 +92,10 @@ class Planner:
         Hydra takes a tenth of a second to compose one. It does so once for each choice of
         options; plain values are then set in a copy, as Hydra itself sets them.
         """
-        config = deepcopy(self.composed_by_hydra(choices(overrides)))
+        first = choices(overrides)
+        config = deepcopy(self.composed_by_hydra(first))
         try:
-            for text in filter(is_plain, overrides):
+            for text in overrides[len(first) :]:
                 override = self.parse(text)
                 OmegaConf.update(config, str(override.key_or_group), override.value(), merge=True)
         except OmegaConfBaseException:  # it does not fit; Hydra says why
@@ -112,8 +113,9 @@ class Planner:
 
 
 def choices(overrides: Sequence[str]) -> tuple[str, ...]:
-    """Return the overrides that Hydra must apply itself: options of groups, and all that is not plain."""
-    return tuple(override for override in overrides if not is_plain(override))
+    """Return the overrides that Hydra must apply itself: those up to the last that is not plain."""
+    last = max((i for i, override in enumerate(overrides) if not is_plain(override)), default=-1)
+    return tuple(overrides[: last + 1])
 
 
 def is_plain(override: str) -> bool:
