@@ -188,6 +188,12 @@ def test_a_grid_too_large_for_a_table_says_so(tmp_path: Path, monkeypatch: pytes
     assert last == "4 runs done, 0 reused; stored in results/default"
 
 
+def test_constants_that_differ_in_the_last_digit_are_told_apart(tmp_path: Path) -> None:
+    ended = here(tmp_path, "run", "-m", "problem.a=2.0000000000000004,2", "steps=5", "record.points=3")
+    assert (ended.code, ended.err.count("\n")) == (0, 1)
+    assert "a=2.0000000000000004" in ended.out.replace("│", "").replace("\n", "").replace(" ", "")
+
+
 def test_a_small_grid_starts_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "start_server", lambda more: pytest.fail("a server was started"))
     assert here(tmp_path, "run", "-m", *SHORT, "seed=0,1").code == 0

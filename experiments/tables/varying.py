@@ -1,5 +1,6 @@
 """What varies in a study, and the names that tell its problems apart."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,21 @@ def problem_labels(runs: pd.DataFrame) -> pd.Series:
     order: list[str] = []
     for name, part in by_name(runs, "problem"):
         keys = varying(part, [*columns_of(part, "problem."), "steps"])
+        digits = {key: digits_of(part[key].unique()) for key in keys}
         for values, rows in part.groupby(keys, dropna=False) if keys else [((), part)]:
-            words = [f"{k.removeprefix('problem.')}={text(v)}" for k, v in zip(keys, values, strict=True)]
+            words = [
+                f"{k.removeprefix('problem.')}={text(v, digits[k])}"
+                for k, v in zip(keys, values, strict=True)
+            ]
             order.append(" ".join([name, *words]))
             labels[rows.index] = order[-1]
     return labels.astype(pd.CategoricalDtype(order, ordered=True))
+
+
+def digits_of(values: Iterable[Any]) -> int:
+    """Return how many digits to write so that different values have different texts."""
+    distinct = list(values)
+    return 10 if len({text(value) for value in distinct}) == len(distinct) else 17
 
 
 def by_name(runs: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFrame]]:
