@@ -33,8 +33,9 @@ class Bounds(NamedTuple):
 
 def settings_of(optimizer: Optimizer, problem: Problem) -> list[str]:
     """Return the columns of runs that say what their settings are."""
-    own = [f"optimizer.{f.name}" for f in fields(optimizer)], [f"problem.{f.name}" for f in fields(problem)]
-    return ["seed", "steps", *own[0], *own[1]]
+    hyperparameters = [f"optimizer.{field.name}" for field in fields(optimizer)]
+    constants = [f"problem.{field.name}" for field in fields(problem)]
+    return ["seed", "steps", *hyperparameters, *constants]
 
 
 def bounds_of(values: Mapping[Any, Any], settings: Sequence[str]) -> Bounds:

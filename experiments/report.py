@@ -152,6 +152,10 @@ def overview(store: Store, runs: pd.DataFrame) -> str:
     stale = f" {outdated:,} runs of older code are left out." if outdated else ""
     if store.below is not None:
         stale += f" Of {store.count() - outdated:,} runs, those of seeds below {store.below:,} are shown."
+        if store.below <= tuning.FIRST_TUNING_SEED and not store.selections().empty:
+            stale += " The tuning seeds are not among them."
+        if missing := [" on ".join(pair) for pair in store.left_out()]:
+            stale += f" There is none of {', '.join(missing)}."
     return (
         f"{len(runs):,} runs: {', '.join(sorted(runs['optimizer'].astype(str).unique()))} on "
         f"{', '.join(sorted(runs['problem'].astype(str).unique()))}, {runs['seed'].nunique():,} seeds, "

@@ -108,17 +108,17 @@ class Store:
         wanted = pa.array(cell.runs["run"], pa.string())
         stored = np.zeros(len(wanted), np.bool_)
         values: Mapping[Any, Any] = dict(cell.runs.items())
-        for file in self.meeting(cell.optimizer, cell.problem, values):
+        for file in self.files_meeting(cell.optimizer, cell.problem, values):
             with self.damage_set_aside():
                 stored |= pc.is_in(wanted, self.ids_in(file)).to_numpy(False)
         return stored
 
-    def meeting(self, optimizer: Optimizer, problem: Problem, values: Mapping[Any, Any]) -> list[Path]:
+    def files_meeting(self, optimizer: Optimizer, problem: Problem, values: Mapping[Any, Any]) -> list[Path]:
         """Return the runs files that may hold runs of these settings, given the values of each setting."""
         settings = settings_of(optimizer, problem)
         key = optimizer.name, problem.name
-        there = {file.name: file for file in (self.folder / "runs").glob(f"{'-'.join(key)}-*.parquet")}
-        there = {name: file for name, file in there.items() if name not in self.unreadable}
+        files = (self.folder / "runs").glob(f"{'-'.join(key)}-*.parquet")
+        there = {file.name: file for file in files if file.name not in self.unreadable}
         known = {name: bounds for name, bounds in self.bounds.get(key, {}).items() if name in there}
         for name in there.keys() - known.keys():
             known[name] = bounds_in(there[name], settings, code_fingerprint(*key))
@@ -169,7 +169,7 @@ class Store:
         """
         allowed = product.allowed
         varied = [*product.levels, *product.points]
-        files = sorted(self.meeting(product.optimizer(0, 1), product.problem, allowed))
+        files = sorted(self.files_meeting(product.optimizer(0, 1), product.problem, allowed))
         tables = [read_table(f, columns=[*varied, *columns], filters=condition(allowed)) for f in files]
         frame = as_frame(tables, None)
         if frame.empty:
@@ -221,10 +221,17 @@ class Store:
         runs = sum(rows_in(file) for file in files)
         return sum(rows_in(self.folder / "history" / file.name) for file in files) / max(runs, 1)
 
+    def left_out(self) -> list[tuple[str, str]]:
+        """Return each optimizer and problem of which all runs come too late."""
+        early = {pair_of(file) for file in self.early_files(outdated=False)}
+        return sorted({pair_of(file) for file in self.files("runs", outdated=False)} - early)
+
     def early_files(self, outdated: bool) -> list[Path]:
         """Return the runs files, in a fixed order, without those whose seeds all come too late."""
         files = self.files("runs", outdated)
-        return files if self.below is None else [f for f in files if bounds_in(f, ["seed"]).low < self.below]
+        return (
+            files if self.below is None else [f for f in files if bounds_in(f, ["seed"]).low[0] < self.below]
+        )
 
     def files(self, kind: str, outdated: bool) -> list[Path]:
         """Return the files of that kind, in a fixed order."""
@@ -257,6 +264,12 @@ def file_name(optimizer: str, problem: str, ids: Iterable[str]) -> str:
     """Return the name of the files that hold these runs of an optimizer on a problem."""
     digest = hashlib.blake2b("".join(ids).encode(), digest_size=8).hexdigest()
     return f"{optimizer}-{problem}-{digest}.parquet"
+
+
+def pair_of(file: Path) -> tuple[str, str]:
+    """Return the optimizer and the problem of which a file holds runs, by its name."""
+    optimizer, problem, _ = file.name.split("-")
+    return optimizer, problem
 
 
 def condition(allowed: Mapping[str, Sequence[Any]]) -> pc.Expression:

@@ -129,6 +129,22 @@ def test_a_report_on_too_many_runs_is_on_their_first_seeds(
     assert len(early.runs()) == 24
 
 
+def test_what_a_report_on_the_first_seeds_leaves_out_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = ("steps=5", "record.points=3", "study=some")
+    search = ("tune.trials=3", "tune.budgets=[1]", "seed=0,1")
+    assert here(tmp_path, "tune", "-m", "optimizer=sgd", "problem=rosenbrock", *search, *short).code == 0
+    assert here(tmp_path, "run", "-m", "optimizer=adam", "problem=quadratic", "seed=5,6", *short).code == 0
+    without_pictures(monkeypatch)
+    monkeypatch.setattr(report, "MOST_RUNS", 6)
+    assert here(tmp_path, "report", "study=some").code == 0
+    text = (tmp_path / "results" / "some" / "report" / "report.md").read_text(encoding="utf-8")
+    below = Store(tmp_path / "results" / "some").within(6).below
+    assert below == 2
+    assert "The tuning seeds are not among them. There is none of adam on quadratic." in text
+
+
 def test_of_too_many_recorded_steps_those_of_the_first_seeds_are_read(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hydra_plugins.lane_sweeper.axes import Job, split, values
 
 log = logging.getLogger(__name__)
-MANY = 1000  # jobs; to plan more takes ten seconds and longer
+MANY = 1000  # jobs; to plan more takes tens of seconds and longer
 
 
 class Planner:
