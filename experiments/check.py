@@ -6,12 +6,16 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 from omegaconf import DictConfig
 
 from experiments.app import bad_input_ends_here, command, disk_errors_end_here, fail
 from experiments.audit import OLD, Audit, audit
+from experiments.coverage import NOTHING, Where, missing_instances
 from experiments.lanes import checked_study
-from experiments.store import Store
+from experiments.protocol import budgets, split
+from experiments.store import MOST_READ, Store
+from experiments.terminal import distinct
 
 MOST_LINES = 20  # of what is wrong; a broken disk may have broken every file
 
@@ -26,7 +30,8 @@ def check(config: DictConfig) -> None:
     if not store.folder.is_dir():
         fail(f"study={config.study}: there is no such study in {config.results}")
     found = audit(store)
-    for line in [*contents(found, store.folder), *wrong(found)]:
+    holes = [] if found.faults else uneven(store, words_for(config))
+    for line in [*contents(found, store.folder), *holes, *wrong(found)]:
         print(line)
     bad = len({(fault.kind, fault.name) for fault in found.faults})
     if config.repair and (bad or found.left_over):
@@ -57,6 +62,30 @@ def contents(found: Audit, folder: Path) -> Iterator[str]:
         yield f"{found.unsealed:,} blocks were written without a seal: a changed footer would not be noticed"
     if found.left_over:
         yield f"{len(found.left_over):,} temporary files are left over, older than {OLD / 3600:.0f} h"
+
+
+def words_for(config: DictConfig) -> Where:
+    """Return the words that name the study in a command."""
+    elsewhere = (f"results={config.results}",) if config.results != "results" else ()
+    return (f"study={config.study}", *elsewhere)
+
+
+def uneven(store: Store, where: Where) -> Iterator[str]:
+    """Yield the lines that tell where a study has holes: what a report leaves out, and what fills them."""
+    runs = distinct(store.within(MOST_READ).runs())
+    if runs.empty:
+        return
+    parts = split(runs, where)
+    lost = [missing_instances(budget.split.runs, where) for budget in budgets(parts, where)]
+    rows = pd.concat([parts.left_out, *lost], ignore_index=True).to_dict("records")
+    for row in rows[:MOST_LINES]:
+        fill = "" if row["command"] == NOTHING else f": {row['command']}"
+        yield (
+            f"uneven: {row['optimizer']} on {row['problem']}, seeds {row['seeds']}, {row['runs']:,} runs, "
+            f"{row['why']}{fill}"
+        )
+    if len(rows) > MOST_LINES:
+        yield f"uneven: and {len(rows) - MOST_LINES:,} more, which the report lists"
 
 
 def listed(count: Counter[str]) -> str:

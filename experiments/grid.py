@@ -21,6 +21,7 @@ from experiments.parquet import Damaged
 from experiments.progress import progress
 from experiments.shards import Batch, Shard, packed
 from experiments.store import Store
+from experiments.tables import counted
 from experiments.terminal import closing_table, forecast_table
 from experiments.work import Outcome, total
 from optim import OPTIMIZERS
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 DECIDING = ("optimizer", "problem", "seed", "steps", "record")
 """The keys of the settings that decide what a run is."""
+MOST_LINES = 6  # of cells that lack runs
 MOST_SHOWN = 10_000_000  # runs: their table takes 160 MB a million
 
 
@@ -261,6 +263,22 @@ def say_best(store: Store, reported: Sequence[Product]) -> None:
     rows = pd.concat(frames, ignore_index=True)
     if len(rows):
         closing_table(rows)
+    say_missing(reported, [len(frame) for frame in frames])
+
+
+def say_missing(reported: Sequence[Product], there: Sequence[int]) -> None:
+    """Say of which optimizers and problems there are fewer runs than were asked for."""
+    lacking = [
+        f"{product.optimizer(0, 1).name} on {product.problem.name}: {len(product) - count:,} of "
+        f"{counted(len(product), 'run')} are not there to compare"
+        for product, count in zip(reported, there, strict=True)
+        if count < len(product)
+    ]
+    for line in [
+        *lacking[:MOST_LINES],
+        *[f"and {len(lacking) - MOST_LINES:,} more"][: len(lacking) > MOST_LINES],
+    ]:
+        print(line)
 
 
 def differing(allowed: Sequence[Mapping[str, Sequence[Any]]]) -> list[str]:

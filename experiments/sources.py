@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from experiments.coverage import spans
 from experiments.page import Part, Text
 from experiments.store import Store
 from experiments.tables import text
@@ -135,15 +136,8 @@ def written(runs: pd.DataFrame, keys: Sequence[str]) -> pd.Series:
     return words.str.strip()
 
 
-def spans(seeds: Iterable[int]) -> str:
-    """Return whole numbers as ranges, ``0-19 30``."""
-    numbers = np.unique(np.asarray(list(seeds)))
-    parts = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
-    return " ".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else f"{part[0]}" for part in parts)
-
-
 def unspanned(words: str) -> list[int]:
-    """Return the numbers of ``spans``."""
+    """Return the numbers of ``coverage.spans``."""
     ends = [[int(end) for end in word.split("-")] for word in words.split()]
     return [number for end in ends for number in range(end[0], end[-1] + 1)]
 

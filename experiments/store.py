@@ -32,6 +32,7 @@ from optim.base import Optimizer
 from problems.base import Problem
 
 MOST_FILES = 256  # whose ids are held, some 300 kB each: in a grid's order a file is met once or twice
+MOST_READ = 2_000_000  # runs of a study that are read at once: their tables take some 3 GB
 
 log = logging.getLogger(__name__)
 

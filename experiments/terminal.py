@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from experiments import tables
+from experiments.coverage import unmeasured
 from experiments.estimate import Forecast
 from experiments.tables import cell
 
@@ -21,8 +23,11 @@ def distinct(runs: pd.DataFrame) -> pd.DataFrame:
 
 def closing_table(runs: pd.DataFrame, measure: str = "suboptimality") -> None:
     """Print the best setting of each optimizer on each problem; each setting and seed is there once."""
+    runs = tables.labelled(runs)
     best = tables.best_settings(runs, measure)
-    shown = Table(title=f"Best settings by median {measure}", title_justify="left")
+    none = tables.without_setting(best, runs, measure)
+    unsettled = set(none[tables.PAIR].astype(str).itertuples(index=False, name=None))
+    shown = Table()
     varied = [str(c) for c in best if str(c).startswith("optimizer.")]
     for name in ("problem", "optimizer", *(key.removeprefix("optimizer.") for key in varied)):
         shown.add_column(name)
@@ -32,13 +37,28 @@ def closing_table(runs: pd.DataFrame, measure: str = "suboptimality") -> None:
     for _, row in best.iterrows():
         share = lost[row["problem"], row["optimizer"]]
         values = [row["problem"], row["optimizer"], *(row[key] for key in varied), row["median"]]
+        if (str(row["problem"]), row["optimizer"]) in unsettled:
+            values = [*values[:2], *(None for _ in varied), "all diverged" if share == 1 else "none"]
         shown.add_row(*(cell(value) for value in values), f"{share:.0%}", f"{row['runs_compared']:,}")
-    Console().print(shown)
+    print_table(f"Best settings by median {measure}", shown)
+    for problem, optimizer, note in none[[*tables.PAIR, "note"]].itertuples(index=False):
+        print(f"{optimizer} on {problem}: no best setting, {note}")
+    for each in unmeasured(runs, best, measure).to_dict("records"):
+        print(
+            f"{each['optimizer']} on {each['problem']}: {each['why']}, {each['runs']:,} runs are not compared"
+        )
+
+
+def print_table(title: str, table: Table) -> None:
+    """Print a table under its title, which Rich would fill up with blanks to the table's width."""
+    console = Console()
+    console.print(Text(title, style="italic"))
+    console.print(table)
 
 
 def forecast_table(forecasts: Sequence[Forecast], jobs: int, workers: int, seconds: float) -> None:
     """Print what a grid holds, and what it will take."""
-    shown = Table(title="What would be run", title_justify="left")
+    shown = Table()
     for name in ("optimizer", "problem"):
         shown.add_column(name)
     for name in ("runs", "shards", "stored", "processor time", "disk"):
@@ -47,7 +67,7 @@ def forecast_table(forecasts: Sequence[Forecast], jobs: int, workers: int, secon
         runs = f"{f.runs:,}" + (f" + {f.more:,}" if f.more else "")
         numbers = f"{f.shards:,}", f"{f.stored:,}", time_text(f.seconds), size_text(f.bytes)
         shown.add_row(f.optimizer, f.problem, runs, *numbers)
-    Console().print(shown)
+    print_table("What would be run", shown)
     runs, stored = (
         sum(count) for count in zip(*((f.runs + f.more, f.stored) for f in forecasts), strict=True)
     )

@@ -12,17 +12,28 @@ from experiments.tables.best_settings import (
     best_pairs,
     best_settings,
     by_setting,
+    noted,
     ranked_settings,
     runs_at,
     settings_shown,
+    without_setting,
 )
-from experiments.tables.cell import cell
+from experiments.tables.cell import cell, counted
 from experiments.tables.comparisons import divergence, ranks, steps_to_targets
 from experiments.tables.lr_sensitivity import lr_sensitivity, lr_width
 from experiments.tables.measures import MEASURES, Measure, is_target, measure_of, target_columns
 from experiments.tables.over_steps import effective_rates, learning_curves
 from experiments.tables.quartiles import QUARTILES
-from experiments.tables.varying import LR, PAIR, labelled, problem_labels, settings, text
+from experiments.tables.varying import (
+    LR,
+    PAIR,
+    hyperparameters,
+    instance_labels,
+    labelled,
+    problem_labels,
+    settings,
+    text,
+)
 
 __all__ = [
     "LR",
@@ -34,14 +45,18 @@ __all__ = [
     "best_settings",
     "by_setting",
     "cell",
+    "counted",
     "divergence",
     "effective_rates",
+    "hyperparameters",
+    "instance_labels",
     "is_target",
     "labelled",
     "learning_curves",
     "lr_sensitivity",
     "lr_width",
     "measure_of",
+    "noted",
     "problem_labels",
     "ranked_settings",
     "ranks",
@@ -51,4 +66,5 @@ __all__ = [
     "steps_to_targets",
     "target_columns",
     "text",
+    "without_setting",
 ]

@@ -5,7 +5,7 @@ import pandas as pd
 
 from experiments.tables.measures import measure_of, target_columns
 from experiments.tables.quartiles import QUARTILES, scored, summary
-from experiments.tables.varying import PAIR, hyperparameters, labelled, swept
+from experiments.tables.varying import LR, PAIR, hyperparameters, labelled, swept
 
 
 def by_setting(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.DataFrame:
@@ -52,16 +52,48 @@ def settings_shown(choosing: pd.DataFrame, reported: pd.DataFrame, measure: str)
     median_when_chosen from those that chose. Just ``best_settings`` if they are the same runs.
     """
     best = best_settings(choosing, measure)
-    if choosing is reported:
+    if choosing.index.equals(reported.index):
         return best
     numbers = ["runs", *QUARTILES, "diverged"]
     shown = summary(scored(runs_at(reported, best), measure), PAIR).astype({"problem": str})
-    table = best.drop(columns=numbers).astype({"problem": str}).merge(shown, on=PAIR)
+    table = best.drop(columns=numbers).astype({"problem": str}).merge(shown, on=PAIR, how="left")
     chosen = [str(key) for key in best if key not in numbers and not str(key).endswith("_compared")]
     table = table[[*chosen, *numbers, "settings_compared", "runs_compared"]]
     when_chosen = best.astype({"problem": str})[[*PAIR, "median"]]
     table = table.merge(when_chosen.rename(columns={"median": "median_when_chosen"}), on=PAIR)
     return table.astype({"problem": best["problem"].dtype})
+
+
+def without_setting(best: pd.DataFrame, runs: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Return the cells whose best setting is none: at every setting half of the runs or more diverged.
+
+    Args:
+        best: ``best_settings``.
+        runs: all that was tried, labelled.
+
+    Columns: problem, optimizer, runs, diverged (a share of all), note (in words).
+    """
+    lost = (best["median"] == measure_of(measure, runs.columns).worst) & (best["diverged"] >= 0.5)
+    cells = dict(list(runs.groupby(PAIR, observed=True)))
+    rows = []
+    for problem, optimizer in best.loc[lost, PAIR].itertuples(index=False):
+        part = cells[problem, optimizer]
+        share = (part["status"] != "ok").mean()
+        what = f"all {len(part):,} runs" if share == 1 else "half of the runs or more at every setting"
+        tried = f"; the smallest learning rate tried is {part[LR].min():g}" if part[LR].notna().any() else ""
+        rows.append((problem, optimizer, len(part), share, f"{what} diverged{tried}"))
+    return pd.DataFrame(rows, columns=[*PAIR, "runs", "diverged", "note"])
+
+
+def noted(best: pd.DataFrame, none: pd.DataFrame) -> pd.DataFrame:
+    """Return best settings, blank where they are none, with a note of why; as they are if there are none."""
+    if none.empty:
+        return best
+    text = dict.fromkeys(PAIR, str)
+    notes = best[PAIR].astype(text).merge(none[[*PAIR, "note"]].astype(text), on=PAIR, how="left")["note"]
+    blank = notes.notna().to_numpy()
+    table = best.assign(**{key: best[key].mask(blank) for key in hyperparameters(best)})
+    return table.assign(note=notes.fillna("").to_numpy())
 
 
 def runs_at(runs: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:

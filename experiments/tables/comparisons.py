@@ -58,7 +58,8 @@ def ranks(
     With ``chosen``, a table such as ``settings_shown``, by the medians that it holds.
 
     Rank 1 is the best; medians that are equal, or up to the measure's floor, share the
-    average of their ranks. The best mean rank comes first.
+    average of their ranks. The best mean rank comes first. The mean is over the problems
+    that all optimizers ran on; where one did not run its rank is NaN.
 
     Columns: optimizer, one per problem, mean_rank.
     """
@@ -67,5 +68,5 @@ def ranks(
     best["rank"] = best.groupby("problem", observed=True)["cost"].rank()
     table = best.pivot(index="optimizer", columns="problem", values="rank")
     table.columns = pd.Index([str(problem) for problem in table.columns])
-    table["mean_rank"] = table.mean(axis=1)
+    table["mean_rank"] = table.dropna(axis=1).mean(axis=1)
     return table.sort_values("mean_rank", kind="stable").reset_index()
