@@ -26,13 +26,14 @@ def closing_table(runs: pd.DataFrame, measure: str = "suboptimality") -> None:
     varied = [str(c) for c in best if str(c).startswith("optimizer.")]
     for name in ("problem", "optimizer", *(key.removeprefix("optimizer.") for key in varied)):
         shown.add_column(name)
-    for name in ("median", "diverged", "runs"):
+    ended = tables.divergence(runs).set_index(["problem", "optimizer"])
+    ends = ["diverged", "stalled"] if ended["stalled"].any() else ["diverged"]
+    for name in ("median", *ends, "runs"):
         shown.add_column(name, justify="right")
-    lost = tables.divergence(runs).set_index(["problem", "optimizer"])["diverged"]
     for _, row in best.iterrows():
-        share = lost[row["problem"], row["optimizer"]]
+        shares = [f"{share:.0%}" for share in ended.loc[(row["problem"], row["optimizer"]), ends]]
         values = [row["problem"], row["optimizer"], *(row[key] for key in varied), row["median"]]
-        shown.add_row(*(cell(value) for value in values), f"{share:.0%}", f"{row['runs_compared']:,}")
+        shown.add_row(*(cell(value) for value in values), *shares, f"{row['runs_compared']:,}")
     Console().print(shown)
 
 

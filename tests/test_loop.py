@@ -147,7 +147,7 @@ def test_every_array_of_the_trace_has_its_documented_shape(problem: Problem) -> 
     trace = minimize(problem, RMSprop(), seeds, steps=3, points=4, params=True)
     dim = len(problem.instance(seeds).start)
     rows = dict.fromkeys(("loss", "suboptimality", "grad_norm", "distance", *problem.metric_names), (4, 3))
-    lanes = dict.fromkeys(("best_loss", "diverged_at"), (3,))
+    lanes = dict.fromkeys(("best_loss", "diverged_at", "stalled"), (3,))
     paths = dict.fromkeys(("path", "rate"), (4, dim, 3))
     others = {"step": (4,), "params": (dim, 3), "hits": (len(TARGETS), 3)}
     assert shapes_of(trace) == {**rows, **lanes, **paths, **others}
@@ -224,7 +224,7 @@ def test_recording_fewer_steps_changes_none_of_them(problem: Problem) -> None:
     few = minimize(problem, optimizer, seeds, steps=4, points=3)
     for name in ("loss", "suboptimality", "grad_norm", "distance"):
         assert same_bits(getattr(few, name), getattr(every, name)[few.step])
-    for name in ("params", "best_loss", "diverged_at", "hits"):
+    for name in ("params", "best_loss", "diverged_at", "stalled", "hits"):
         assert same_bits(getattr(few, name), getattr(every, name))
 
 

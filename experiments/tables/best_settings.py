@@ -11,7 +11,7 @@ from experiments.tables.varying import PAIR, hyperparameters, labelled, swept
 def by_setting(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.DataFrame:
     """Return one row per problem, optimizer and setting (all its hyperparameters).
 
-    Columns: problem, optimizer, every hyperparameter, runs, median, q25, q75, diverged.
+    Columns: problem, optimizer, every hyperparameter, runs, median, q25, q75, diverged, stalled.
     """
     runs = scored(runs, measure)
     return summary(runs, [*PAIR, *hyperparameters(runs)])
@@ -81,13 +81,14 @@ def best_pairs(runs: pd.DataFrame, x: str, y: str, measure: str = "suboptimality
     Only for optimizers that vary both, unless none does. ``best`` marks the pair of the
     best setting.
 
-    Columns: problem, optimizer, x, y, median, best.
+    Columns: problem, optimizer, x, y, median, stalled (the share at that setting), best.
     """
     table = by_setting(runs, measure)
     table = table.reindex(columns=list(dict.fromkeys([*table, x, y]))).dropna(subset=[x, y])
     kind = measure_of(measure, runs.columns)
-    pairs = table.groupby([*PAIR, x, y], observed=True)["median"]
-    table = (pairs.max() if kind.higher_is_better else pairs.min()).reset_index()
+    ordered = table.sort_values("median", ascending=not kind.higher_is_better, kind="stable")
+    table = ordered.drop_duplicates([*PAIR, x, y])[[*PAIR, x, y, "median", "stalled"]]
+    table = table.sort_values([*PAIR, x, y], ignore_index=True)
     chosen = best_settings(runs, measure)
     keys = [*PAIR, *(key for key in (x, y) if key in chosen)]
     table = table.merge(chosen[keys].assign(best=True), how="left", on=keys)
