@@ -313,7 +313,8 @@ def ending(row: dict[Any, Any], metrics: Sequence[str]) -> str:
             f"diverged at step {row['diverged_at']:.0f} of {row['steps']}; best loss {row['best_loss']:.6g}"
         )
     measured = "".join(f", {name} {row[name]:.6g}" for name in metrics)
+    stalled = "; stalled, as the optimizer's state has overflowed" if row["status"] == "stalled" else ""
     return (
         f"loss {row['loss']:.6g} after {row['steps']} steps{measured}, suboptimality "
-        f"{row['suboptimality']:.3g}, {row['distance']:.3g} from the minimiser"
+        f"{row['suboptimality']:.3g}, {row['distance']:.3g} from the minimiser{stalled}"
     )

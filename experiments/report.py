@@ -161,11 +161,19 @@ def overview(store: Store, runs: pd.DataFrame) -> str:
         f"{len(runs):,} runs: {', '.join(sorted(runs['optimizer'].astype(str).unique()))} on "
         f"{', '.join(sorted(runs['problem'].astype(str).unique()))}, {runs['seed'].nunique():,} seeds, "
         f"{', '.join(str(steps) for steps in sorted(runs['steps'].unique()))} steps; "
-        f"{(runs['status'] == 'diverged').mean():.1%} diverged.{stale} A diverged run counts as infinitely "
+        f"{(runs['status'] == 'diverged').mean():.1%} diverged.{stalled_share(runs)}{stale} "
+        "A diverged run counts as infinitely "
         "bad and is never dropped. Bands and q25 to q75 are quartiles over seeds. Which runs each table and "
         f"figure was made from: [runs.csv]({INDEX}), by setting [here]({FOLDER}/{SECTION}.csv); "
         f"`experiments.sources.runs_behind(TABLE, report)` takes them out of the store."
     )
+
+
+def stalled_share(runs: pd.DataFrame) -> str:
+    """Return in words how many runs stalled, and what that means; nothing if none did."""
+    share = (runs["status"] == "stalled").mean()
+    meaning = "a number in their optimizer's state has overflowed, so that what it belongs to stands still"
+    return f" {share:.1%} stalled: {meaning}; they count with the loss that they have." if share else ""
 
 
 def table_parts(
@@ -207,7 +215,7 @@ def table_parts(
         measures.lr_robustness(swept, measure, factor),
         swept,
     )
-    yield Table("divergence", "Share of all runs that diverged", tables.divergence(runs))
+    yield Table("divergence", "Share of all runs by how they ended", tables.divergence(runs))
     yield from rank_tables(by_use, measure, where)
 
 

@@ -31,15 +31,21 @@ def closing_table(runs: pd.DataFrame, measure: str = "suboptimality") -> None:
     varied = [str(c) for c in best if str(c).startswith("optimizer.")]
     for name in ("problem", "optimizer", *(key.removeprefix("optimizer.") for key in varied)):
         shown.add_column(name)
-    for name in ("median", "diverged", "runs"):
+    ended = tables.divergence(runs).set_index(["problem", "optimizer"])
+    ends = ["diverged", "stalled"] if ended["stalled"].any() else ["diverged"]
+    for name in ("median", *ends, "runs"):
         shown.add_column(name, justify="right")
-    lost = tables.divergence(runs).set_index(["problem", "optimizer"])["diverged"]
     for _, row in best.iterrows():
-        share = lost[row["problem"], row["optimizer"]]
-        values = [row["problem"], row["optimizer"], *(row[key] for key in varied), row["median"]]
-        if (str(row["problem"]), row["optimizer"]) in unsettled:
-            values = [*values[:2], *(None for _ in varied), "all diverged" if share == 1 else "none"]
-        shown.add_row(*(cell(value) for value in values), f"{share:.0%}", f"{row['runs_compared']:,}")
+        pair = row["problem"], row["optimizer"]
+        shares = [f"{share:.0%}" for share in ended.loc[pair, ends]]
+        values = [*pair, *(row[key] for key in varied), row["median"]]
+        if tuple(map(str, pair)) in unsettled:
+            values = [
+                *pair,
+                *(None for _ in varied),
+                "all diverged" if ended.loc[pair, "diverged"] == 1 else "none",
+            ]
+        shown.add_row(*(cell(value) for value in values), *shares, f"{row['runs_compared']:,}")
     print_table(f"Best settings by median {measure}", shown)
     for problem, optimizer, note in none[[*tables.PAIR, "note"]].itertuples(index=False):
         print(f"{optimizer} on {problem}: no best setting, {note}")

@@ -161,6 +161,19 @@ def test_a_study_whose_every_run_diverged_is_reported(tmp_path: Path) -> None:
     assert "100.0% diverged." in report_of(tmp_path, "default")
 
 
+def test_a_study_of_runs_that_stalled_is_reported_and_drawn(tmp_path: Path) -> None:
+    arguments = ("problem=rosenbrock", "optimizer=rmsprop,sgd", "optimizer.lr=0.001,1e60", "seed=0,1")
+    here(tmp_path, "run", "-m", "steps=20", "record.points=5", *arguments)
+    assert here(tmp_path, "report").code == 0
+    text = report_of(tmp_path, "default")
+    assert "25.0% diverged. 25.0% stalled: a number in their optimizer's state has overflowed" in text
+    table = pd.read_csv(tmp_path / "results" / "default" / "report" / "tables" / "divergence.csv")
+    shares = table.set_index("optimizer")[["ok", "diverged", "stalled"]]
+    assert shares.to_numpy().tolist() == [[0.5, 0, 0.5], [0.5, 0.5, 0]]
+    drawn = tmp_path / "results" / "default" / "report" / "figures" / "lr_sensitivity.svg"
+    assert "median run stalled" in drawn.read_text(encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def two_rates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a study of two learning rates."""

@@ -102,6 +102,28 @@ def test_a_run_that_diverges_says_when(tmp_path: Path) -> None:
     assert ended.code == 0
 
 
+STEEP = ("problem=quadratic_bowl", "problem.condition=1e200")
+
+
+def test_a_run_that_stalls_says_so_and_keeps_its_loss(tmp_path: Path) -> None:
+    ended = here(tmp_path, "run", *SHORT, *STEEP)
+    [row] = Store(tmp_path / "results" / "default").runs().to_dict("records")
+    assert (row["status"], row["loss"] > 1e198, pd.isna(row["diverged_at"])) == ("stalled", True, True)
+    first = ended.out.splitlines()[0]
+    assert first.startswith("rmsprop on quadratic_bowl, seed 0: loss ")
+    assert first.endswith("; stalled, as the optimizer's state has overflowed")
+    assert ended.code == 0
+
+
+def test_a_grid_tells_the_share_that_stalled_if_any_did(tmp_path: Path, grid: Study) -> None:
+    ended = here(tmp_path, "run", "-m", *SHORT, *STEEP, "optimizer=adam,sgd", "seed=0,1")
+    rows = {line.split()[3]: line.split("│") for line in ended.out.splitlines() if "_bowl" in line}
+    assert [cell.strip() for cell in rows["adam"][-4:-1]] == ["0%", "100%", "2"]
+    assert [cell.strip() for cell in rows["sgd"][-4:-1]] == ["100%", "0%", "2"]
+    assert "stalled" in ended.out
+    assert "stalled" not in grid.ended.out
+
+
 def test_study_and_results_name_the_folder(tmp_path: Path) -> None:
     here(tmp_path, "run", *SHORT, "study=a/b", f"results={tmp_path / 'elsewhere'}")
     assert {name.rpartition("/")[0] for name in files(tmp_path)} == {

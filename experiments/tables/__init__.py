@@ -4,8 +4,9 @@ A table takes `runs`, one row per run, and has one row per problem and optimizer
 Problems are told apart by their names and those of their constants that vary.
 
 No run is ever dropped. One that diverged, or that lacks a number, counts as the worst
-there is: infinite loss, infinitely many steps, an accuracy of 0. Quartiles interpolate
-linearly; between a number and infinity they are infinite.
+there is: infinite loss, infinitely many steps, an accuracy of 0. One that stalled counts
+with the numbers that it has, and its share is told. Quartiles interpolate linearly;
+between a number and infinity they are infinite.
 """
 
 from experiments.tables.best_settings import (

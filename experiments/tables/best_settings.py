@@ -11,7 +11,7 @@ from experiments.tables.varying import LR, PAIR, hyperparameters, labelled, swep
 def by_setting(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.DataFrame:
     """Return one row per problem, optimizer and setting (all its hyperparameters).
 
-    Columns: problem, optimizer, every hyperparameter, runs, median, q25, q75, diverged.
+    Columns: problem, optimizer, every hyperparameter, runs, median, q25, q75, diverged, stalled.
     """
     runs = scored(runs, measure)
     return summary(runs, [*PAIR, *hyperparameters(runs)])
@@ -78,7 +78,7 @@ def without_setting(best: pd.DataFrame, runs: pd.DataFrame, measure: str) -> pd.
     rows = []
     for problem, optimizer in best.loc[lost, PAIR].itertuples(index=False):
         part = cells[problem, optimizer]
-        share = (part["status"] != "ok").mean()
+        share = (part["status"] == "diverged").mean()
         what = f"all {len(part):,} runs" if share == 1 else "half of the runs or more at every setting"
         tried = f"; the smallest learning rate tried is {part[LR].min():g}" if part[LR].notna().any() else ""
         rows.append((problem, optimizer, len(part), share, f"{what} diverged{tried}"))
@@ -113,13 +113,14 @@ def best_pairs(runs: pd.DataFrame, x: str, y: str, measure: str = "suboptimality
     Only for optimizers that vary both, unless none does. ``best`` marks the pair of the
     best setting.
 
-    Columns: problem, optimizer, x, y, median, best.
+    Columns: problem, optimizer, x, y, median, stalled (the share at that setting), best.
     """
     table = by_setting(runs, measure)
     table = table.reindex(columns=list(dict.fromkeys([*table, x, y]))).dropna(subset=[x, y])
     kind = measure_of(measure, runs.columns)
-    pairs = table.groupby([*PAIR, x, y], observed=True)["median"]
-    table = (pairs.max() if kind.higher_is_better else pairs.min()).reset_index()
+    ordered = table.sort_values("median", ascending=not kind.higher_is_better, kind="stable")
+    table = ordered.drop_duplicates([*PAIR, x, y])[[*PAIR, x, y, "median", "stalled"]]
+    table = table.sort_values([*PAIR, x, y], ignore_index=True)
     chosen = best_settings(runs, measure)
     keys = [*PAIR, *(key for key in (x, y) if key in chosen)]
     table = table.merge(chosen[keys].assign(best=True), how="left", on=keys)

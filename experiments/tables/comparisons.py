@@ -9,6 +9,9 @@ from experiments.tables.measures import fraction, measure_of, target_columns
 from experiments.tables.quartiles import QUARTILES, scored, summary
 from experiments.tables.varying import PAIR, labelled
 
+STATUSES = ("ok", "diverged", "stalled")
+"""How a run may end: at finite numbers, at one that is not, or finite while its optimizer's state is not."""
+
 
 def steps_to_targets(
     runs: pd.DataFrame, measure: str = "suboptimality", chosen: pd.DataFrame | None = None
@@ -38,16 +41,18 @@ def reached(runs: pd.DataFrame, column: str) -> Any:
 
 
 def divergence(runs: pd.DataFrame, *by: str) -> pd.DataFrame:
-    """Return the share of runs that diverged, per problem, optimizer and the columns ``by``.
+    """Return the share of runs of each status, per problem, optimizer and the columns ``by``.
 
-    Columns: problem, optimizer, by, runs, diverged, diverged_at (the median step of those
-    that did, NaN if none did).
+    Columns: problem, optimizer, by, runs, ok, diverged, stalled, diverged_at (the median step
+    of those that diverged, NaN if none did).
     """
     runs = labelled(runs)
-    runs = runs.assign(lost=runs["status"] != "ok").reindex(columns=[*PAIR, *by, "lost", "diverged_at"])
+    ended = {status: runs["status"] == status for status in STATUSES}
+    runs = runs.assign(**ended).reindex(columns=[*PAIR, *by, *STATUSES, "diverged_at"])
     groups = runs.groupby([*PAIR, *by], observed=True, dropna=False)
-    table = pd.DataFrame({"runs": groups.size(), "diverged": groups["lost"].mean()})
-    return table.assign(diverged_at=groups["diverged_at"].median()).reset_index()
+    shares = {status: groups[status].mean() for status in STATUSES}
+    table = pd.DataFrame({"runs": groups.size(), **shares, "diverged_at": groups["diverged_at"].median()})
+    return table.reset_index()
 
 
 def ranks(
