@@ -27,6 +27,7 @@ EXPERIMENTS = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
 STAGES = [
     ("trace",),
     ("loop",),
+    ("syntax",),
     ("fingerprint",),
     ("lanes",),
     ("shards",),
