@@ -57,6 +57,7 @@ BESIDE = (
     "progress",
     "pool",
     "batch",
+    "persistence",
     "grid",
     "run",
     "tune",
