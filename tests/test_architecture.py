@@ -27,6 +27,7 @@ EXPERIMENTS = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
 STAGES = [
     ("trace",),
     ("loop",),
+    ("syntax",),
     ("fingerprint",),
     ("lanes",),
     ("shards",),
@@ -59,6 +60,7 @@ BESIDE = (
     "progress",
     "pool",
     "batch",
+    "persistence",
     "grid",
     "run",
     "tune",
