@@ -22,7 +22,7 @@ from experiments.lanes import run_ids
 from experiments.loop import recorded_steps
 from experiments.parquet import Damaged, metadata_of, one_line, read_table, readable
 from experiments.seal import check_pages
-from experiments.store import Store, file_name, is_current
+from experiments.store import Store, file_name, footer_of
 
 KINDS = ("runs", "history", "selections")
 WIDE = ("params.", "rate.")  # the columns of a history that may be many
@@ -152,7 +152,7 @@ def examine(folder: Path, name: str) -> Examined:
         faults=tuple(faults),
         rows=(runs.num_rows, steps),
         metadata=metadata,
-        current=is_current(runs_file),
+        current=footer_of(runs_file).is_current,
         sealed=sealed,
     )
 

@@ -34,11 +34,12 @@ def run_batch(batch: Batch) -> Outcome:
         failed=stop.touch if batch.fail_fast else lambda: None,
     )
     outcomes = []
-    for shard in batch.shards:
-        product = product_of(shard.settings, expanded(shard.axes), shard.points)
-        outcomes.append(worker.work(product, shard.first, shard.end))
-        if outcomes[-1].stopped:
-            break
+    with worker.store.looking_once():
+        for shard in batch.shards:
+            product = product_of(shard.settings, expanded(shard.axes), shard.points)
+            outcomes.append(worker.work(product, shard.first, shard.end))
+            if outcomes[-1].stopped:
+                break
     return total(outcomes)
 
 

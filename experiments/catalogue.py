@@ -7,7 +7,7 @@ other in a grid, so few files meet a stretch of a grid, and only their ids need 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,8 @@ from experiments.parquet import Damaged, readable
 from experiments.seal import check_footer
 from optim.base import Array, Optimizer
 from problems.base import Problem
+
+FIRST_ROOM = 64  # files
 
 
 class Bounds(NamedTuple):
@@ -81,10 +83,35 @@ def joint(parts: Iterable[Any]) -> tuple[float, float]:
     return low, high
 
 
-def meeting(files: Mapping[str, Bounds], runs: Bounds) -> Sequence[str]:
-    """Return the names of the files whose bounds meet those of the runs."""
-    if not files:
-        return []
-    low, high = (np.stack(ends) for ends in zip(*files.values(), strict=True))
-    near = np.all((low <= runs.high) & (high >= runs.low), axis=1)
-    return list(itertools.compress(files, near.tolist()))
+class Catalogue:
+    """The runs files of one optimizer on one problem, each with the bounds of its settings.
+
+    It grows by a file at a time, with room for as many again: of ten thousand files none is
+    copied for the next.
+    """
+
+    def __init__(self, settings: Sequence[str]) -> None:
+        self.settings = settings
+        self.names: list[str] = []
+        self.ends = np.empty((2, len(settings), 0))  # low and high; (2, settings, room)
+
+    def add(self, name: str, bounds: Bounds) -> None:
+        """Enter a file."""
+        if len(self.names) == self.ends.shape[2]:
+            more = np.empty((2, len(self.settings), max(len(self.names), FIRST_ROOM)))
+            self.ends = np.concatenate([self.ends, more], axis=2)
+        self.ends[:, :, len(self.names)] = bounds
+        self.names.append(name)
+
+    def drop(self, gone: Set[str]) -> None:
+        """Strike files out."""
+        kept = [place for place, name in enumerate(self.names) if name not in gone]
+        if len(kept) < len(self.names):
+            self.names = [self.names[place] for place in kept]
+            self.ends = self.ends[:, :, kept]
+
+    def meeting(self, runs: Bounds) -> list[str]:
+        """Return the names of the files whose bounds meet those of the runs."""
+        low, high = self.ends[:, :, : len(self.names)]
+        near = np.all((low <= runs.high[:, None]) & (high >= runs.low[:, None]), axis=0)
+        return list(itertools.compress(self.names, near.tolist()))

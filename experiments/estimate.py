@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,11 +66,12 @@ def forecasts(parts: Sequence[Part], more: Sequence[int], batches: Batches, stor
     """Return what each part of a grid will take; ``more`` runs are those that tuning adds to it."""
     settings = [dict(whole.settings) for whole, _ in parts]
     names = zip(labels(settings, "optimizer"), labels(settings, "problem"), strict=True)
+    cuts = Counter(id(shard.settings) for batch in batches for shard in batch)
     found = []
     for (whole, product), added, (optimizer, problem) in zip(parts, more, names, strict=True):
         rate, stored = calibrated(product), stored_runs(product, store)
         left = len(product) - stored + added
-        shards = sum(shard.settings is whole.settings for batch in batches for shard in batch)
+        shards = cuts[id(whole.settings)]
         seconds = rate.once + rate.seconds * left
         found.append(
             Forecast(optimizer, problem, len(product), added, shards, stored, seconds, rate.bytes * left)
@@ -86,8 +88,7 @@ def duration(found: Sequence[Forecast], parts: Sequence[Part], batches: Batches,
 
 def stored_runs(product: Product, store: Store) -> int:
     """Return how many runs of a product are stored."""
-    first = product.cell(0, 1)
-    if not any((store.folder / "runs").glob(f"{first.optimizer.name}-{first.problem.name}-*.parquet")):
+    if not store.files_meeting(product.optimizer(0, 1), product.problem, product.allowed):
         return 0
     return sum(int(store.has(product.cell(*stretch)).sum()) for stretch in product.stretches())
 
@@ -142,13 +143,11 @@ def makespan(batches: Iterable[float], workers: int) -> float:
 def labels(settings: Sequence[dict[str, Any]], group: str) -> list[str]:
     """Return a name for each cell's optimizer or problem, with those of its settings that vary."""
     parts = [setting[group] for setting in settings]
+    values: dict[tuple[str, str], set[Any]] = {}
+    for part in parts:
+        for key, value in part.items():
+            values.setdefault((part["name"], key), set()).add(value)
     return [
-        " ".join([f"{part['name']}", *(f"{key}={part[key]}" for key in varying(part, parts))])
+        " ".join([f"{part['name']}", *(f"{k}={part[k]}" for k in part if len(values[part["name"], k]) > 1)])
         for part in parts
     ]
-
-
-def varying(part: dict[str, Any], parts: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the keys that take another value in some part of the same name."""
-    alike = [other for other in parts if other["name"] == part["name"]]
-    return [key for key in part if any(other[key] != part[key] for other in alike)]

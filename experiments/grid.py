@@ -91,7 +91,7 @@ class Request:
         """Return how the trials compare, and which are the best for each budget."""
         pool, tune = self.first_runs[1].cell(), self.settings["tune"]
         return tuning.select(
-            pool.runs, store.runs(pool.runs["run"]), str(tune["measure"]), [*tune["budgets"], tune["trials"]]
+            pool.runs, store.runs_of(pool), str(tune["measure"]), [*tune["budgets"], tune["trials"]]
         )
 
     def tuned_runs(self, store: Store) -> list[tuple[Shard, Product]]:
@@ -160,7 +160,8 @@ def attempt(requests: Sequence[Request], store: Store, launch: Launch) -> None:
         opening(requests, store)
     try:
         requests, first = searched(requests, store, launch, grid)
-        tuned = [] if first.failures or first.stopped else [r.tuned_runs(store) for r in requests]
+        with store.looking_once():
+            tuned = [] if first.failures or first.stopped else [r.tuned_runs(store) for r in requests]
         # the first of each are among the second: two jobs would run them twice
         then = launched([part for parts in tuned for part in parts[1:]], launch, grid)
     finally:
@@ -177,7 +178,8 @@ def searched(
     for _ in range(int(requests[0].settings["tune"]["extend"])):
         if outcome.failures or outcome.stopped:
             break
-        wider = [request.widened(store) for request in requests]
+        with store.looking_once():
+            wider = [request.widened(store) for request in requests]
         again = [new for new, old in zip(wider, requests, strict=True) if new is not old]
         if not again:
             break
@@ -218,7 +220,8 @@ def foretell(requests: Sequence[Request], store: Store, launch: Launch) -> None:
     parts = [request.first_runs for request in requests]
     batches = packed(parts, launch.jobs, launch.least)
     more = [each.most_runs - len(product) for each, (_, product) in zip(requests, parts, strict=True)]
-    found = estimate.forecasts(parts, more, batches, store)
+    with store.looking_once():
+        found = estimate.forecasts(parts, more, batches, store)
     workers = min(launch.workers, len(batches))
     seconds = estimate.duration(found, parts, batches, workers) + starting * (1 if workers == 1 else 2)
     forecast_table(found, len(batches), workers, seconds)
@@ -259,7 +262,8 @@ def say_best(store: Store, reported: Sequence[Product]) -> None:
         print(f"{runs:,} runs are too many to compare here")
         return
     fixed = ["optimizer", "problem", "steps", "optimizer.lr", *differing([p.allowed for p in reported])]
-    frames = [store.results(product, ["status", "suboptimality"], fixed) for product in reported]
+    with store.looking_once():
+        frames = [store.results(product, ["status", "suboptimality"], fixed) for product in reported]
     rows = pd.concat(frames, ignore_index=True)
     if len(rows):
         closing_table(rows)
@@ -299,7 +303,7 @@ def say_failures(failures: Sequence[Failure], store: Store, arguments: str) -> N
 
 def say(product: Product, store: Store) -> None:
     """Say how a single run ended, if it did."""
-    rows = store.runs(product.cell().runs["run"]).to_dict("records")
+    rows = store.runs_of(product.cell()).to_dict("records")
     for row in rows:
         label = f"{row['optimizer']} on {row['problem']}, seed {row['seed']}"
         print(f"{label}: {ending(row, product.problem.metric_names)}")

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache, reduce
 from operator import and_
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import numpy as np
@@ -21,12 +21,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from experiments.catalogue import Bounds, bounds_in, bounds_of, meeting, settings_of
+from experiments.catalogue import Catalogue, bounds_in, bounds_of, settings_of
 from experiments.columns import as_frame, history_table, run_columns
 from experiments.fingerprint import code_fingerprint
 from experiments.lanes import Cell, Product
-from experiments.parquet import Damaged, metadata_of, read_table, readable, write_table, writing
-from experiments.seal import check_pages
+from experiments.parquet import Damaged, read_table, readable, write_table, writing
+from experiments.seal import check_footer, check_pages
 from experiments.trace import Trace
 from optim.base import Optimizer
 from problems.base import Problem
@@ -55,7 +55,10 @@ class Store:
         self.read_only = read_only
         self.below = below
         self.rows: dict[str, int] = {}
-        self.bounds: dict[tuple[str, str], dict[str, Bounds]] = {}
+        self.catalogues: dict[str, Catalogue] = {}
+        self.waiting: dict[str, list[str]] = {}  # files that are in no catalogue yet
+        self.looks_once = False
+        self.footers: dict[Path, tuple[tuple[int, int], Footer]] = {}
         self.unreadable: set[str] = set()
         self.ids_in = lru_cache(MOST_FILES)(ids_in)
 
@@ -79,6 +82,7 @@ class Store:
         }
         write_table(history_table(ids, trace), self.folder / "history" / name, metadata)
         write_table(pa.table(run_columns(cell, trace)), self.folder / "runs" / name, metadata)
+        self.waiting.setdefault(series_of(name), []).append(name)
 
     def write_selection(self, chosen: pd.DataFrame, pool: Cell, space: Mapping[str, Any]) -> None:
         """Store how the trials of a search compared, see ``tuning.select``, and in which space."""
@@ -98,10 +102,10 @@ class Store:
 
     def count(self) -> int:
         """Return how many rows are stored, whatever code made them; files that cannot be read have none."""
-        for file in (self.folder / "runs").glob("*.parquet"):
-            if file.name not in self.rows:
+        for name in names_in(self.folder / "runs"):
+            if name not in self.rows:
                 with suppress(pa.ArrowException, OSError):
-                    self.rows[file.name] = pq.read_metadata(file).num_rows
+                    self.rows[name] = pq.read_metadata(self.folder / "runs" / name).num_rows
         return sum(self.rows.values())
 
     def has(self, cell: Cell) -> NDArray[np.bool_]:
@@ -116,15 +120,40 @@ class Store:
 
     def files_meeting(self, optimizer: Optimizer, problem: Problem, values: Mapping[Any, Any]) -> list[Path]:
         """Return the runs files that may hold runs of these settings, given the values of each setting."""
-        settings = settings_of(optimizer, problem)
-        key = optimizer.name, problem.name
-        files = (self.folder / "runs").glob(f"{'-'.join(key)}-*.parquet")
-        there = {file.name: file for file in files if file.name not in self.unreadable}
-        known = {name: bounds for name, bounds in self.bounds.get(key, {}).items() if name in there}
-        for name in there.keys() - known.keys():
-            known[name] = bounds_in(there[name], settings, code_fingerprint(*key))
-        self.bounds[key] = known
-        return [there[name] for name in meeting(known, bounds_of(values, settings))]
+        if not self.looks_once:
+            self.look()
+        series = f"{optimizer.name}-{problem.name}"
+        known = self.catalogues.setdefault(series, Catalogue(settings_of(optimizer, problem)))
+        code = code_fingerprint(optimizer.name, problem.name)
+        for name in self.waiting.pop(series, ()):
+            known.add(name, bounds_in(self.folder / "runs" / name, known.settings, code))
+        names = known.meeting(bounds_of(values, known.settings))
+        return [self.folder / "runs" / name for name in names if name not in self.unreadable]
+
+    def look(self) -> None:
+        """Look which runs files there are."""
+        self.waiting = {}
+        for name in names_in(self.folder / "runs"):
+            self.waiting.setdefault(series_of(name), []).append(name)
+        for series, known in self.catalogues.items():
+            there = self.waiting.pop(series, [])
+            known.drop(set(known.names).difference(there))
+            self.waiting[series] = sorted(set(there).difference(known.names))
+
+    @contextmanager
+    def looking_once(self) -> Iterator[None]:
+        """Look at the folder now, and no more for what is asked for inside.
+
+        Each look costs as much as there are files, and a grid of many cells asks for each. What
+        this store writes inside is known all the same; what another process writes is not, and is
+        at worst run once more.
+        """
+        self.look()
+        self.looks_once = True
+        try:
+            yield
+        finally:
+            self.looks_once = False
 
     @contextmanager
     def damage_set_aside(self) -> Iterator[None]:
@@ -147,6 +176,8 @@ class Store:
         Raises:
             CannotWrite: the folder is read-only, say.
         """
+        for known in self.catalogues.values():
+            known.drop({name})
         for kind in kinds:  # the commit first
             target = self.folder / "set_aside" / kind / f"{name}.{uuid4().hex[:8]}"
             with writing(target.parent), suppress(FileNotFoundError):  # another process was faster
@@ -160,6 +191,13 @@ class Store:
         early = None if self.below is None else pc.field("seed") < self.below
         tables = [read_table(file, filters=early) for file in self.early_files(outdated)]
         frame = as_frame(tables, ids)
+        return frame.drop_duplicates("run", ignore_index=True) if len(frame) else frame
+
+    def runs_of(self, cell: Cell) -> pd.DataFrame:
+        """Return one row a run of a cell, as far as it is stored; no file is read that cannot hold any."""
+        values: Mapping[Any, Any] = dict(cell.runs.items())
+        files = sorted(self.files_meeting(cell.optimizer, cell.problem, values))
+        frame = as_frame([read_table(file) for file in files], cell.runs["run"])
         return frame.drop_duplicates("run", ignore_index=True) if len(frame) else frame
 
     def results(self, product: Product, columns: Sequence[str], fixed: Sequence[str]) -> pd.DataFrame:
@@ -193,9 +231,8 @@ class Store:
 
     def outdated(self) -> int:
         """Return how many stored runs another version of the code made."""
-        current = set(self.files("runs", outdated=False))
-        stale = [file for file in self.files("runs", outdated=True) if file not in current]
-        return sum(pq.read_metadata(file).num_rows for file in stale)
+        footers = map(self.footer, self.files("runs", outdated=True))
+        return sum(footer.rows for footer in footers if not footer.is_current)
 
     def within(self, most: int) -> Store:
         """Return the store, or as much of it as has the first seeds and at most so many runs.
@@ -204,7 +241,7 @@ class Store:
             ValueError: a seed has too many by itself.
         """
         files = self.files("runs", outdated=False)
-        if sum(map(rows_in, files)) <= most:
+        if sum(self.footer(file).rows for file in files) <= most:
             return self
         counts = pd.concat([read_table(file, columns=["seed"]).to_pandas().value_counts() for file in files])
         until = counts.groupby("seed").sum().cumsum()
@@ -219,8 +256,9 @@ class Store:
     def steps_a_run(self) -> float:
         """Return how many steps are recorded of a run, on average."""
         files = self.early_files(outdated=False)
-        runs = sum(rows_in(file) for file in files)
-        return sum(rows_in(self.folder / "history" / file.name) for file in files) / max(runs, 1)
+        runs = sum(self.footer(file).rows for file in files)
+        steps = sum(self.footer(self.folder / "history" / file.name).rows for file in files)
+        return steps / max(runs, 1)
 
     def left_out(self) -> list[tuple[str, str]]:
         """Return each optimizer and problem of which all runs come too late."""
@@ -236,18 +274,66 @@ class Store:
 
     def files(self, kind: str, outdated: bool) -> list[Path]:
         """Return the files of that kind, in a fixed order."""
-        files = sorted((self.folder / kind).glob("*.parquet"))
-        return files if outdated else [file for file in files if is_current(file)]
+        files = [self.folder / kind / name for name in sorted(names_in(self.folder / kind))]
+        return files if outdated else [file for file in files if self.footer(file).is_current]
+
+    def footer(self, file: Path) -> Footer:
+        """Return what the footer of a file tells; it is read once, as files do not change.
+
+        Raises:
+            Damaged: it has none.
+        """
+        with readable(file):
+            found = file.stat()
+        stamp = found.st_size, found.st_mtime_ns
+        if self.footers.get(file, ((0, 0),))[0] != stamp:
+            self.footers[file] = stamp, footer_of(file)
+        return self.footers[file][1]
 
 
-def rows_in(file: Path) -> int:
-    """Return how many rows a file has by its footer.
+class Footer(NamedTuple):
+    """What the footer of a file tells.
+
+    Attributes:
+        rows: how many there are.
+        code: the fingerprint of the code that made it; empty if there is none.
+        optimizer, problem: of its rows.
+    """
+
+    rows: int
+    code: str
+    optimizer: str
+    problem: str
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the code that made the file is the code as it is now."""
+        try:
+            return bool(self.code) and code_fingerprint(self.optimizer, self.problem) == self.code
+        except KeyError:  # an optimizer or problem that is no longer registered
+            return False
+
+
+def footer_of(file: Path) -> Footer:
+    """Return what the footer of a file tells.
 
     Raises:
-        Damaged: it has none.
+        Damaged: it has none, or not the one that was written.
     """
     with readable(file):
-        return int(pq.read_metadata(file).num_rows)
+        check_footer(file)
+        found = pq.read_metadata(file)
+        words = ((found.metadata or {}).get(key, b"").decode() for key in (b"code", b"optimizer", b"problem"))
+        return Footer(found.num_rows, *words)
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names of the Parquet files in a folder, in no order; none if it cannot be looked into."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries if entry.name.endswith(".parquet")]
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
 
 
 def ids_in(file: Path) -> pa.Array:
@@ -267,6 +353,11 @@ def file_name(optimizer: str, problem: str, ids: Iterable[str]) -> str:
     return f"{optimizer}-{problem}-{digest}.parquet"
 
 
+def series_of(name: str) -> str:
+    """Return what the names of all files of an optimizer on a problem begin with."""
+    return name.rpartition("-")[0]
+
+
 def pair_of(file: Path) -> tuple[str, str]:
     """Return the optimizer and the problem of which a file holds runs, by its name."""
     optimizer, problem, _ = file.name.split("-")
@@ -282,12 +373,3 @@ def one_of(column: pc.Expression, values: Sequence[Any]) -> pc.Expression:
     if values[0] is None:
         return column.is_null()
     return column == values[0] if len(values) == 1 else column.isin(pa.array(values))
-
-
-def is_current(file: Path) -> bool:
-    """Tell whether the code that made this file is the code as it is now."""
-    metadata = metadata_of(file)
-    try:
-        return code_fingerprint(metadata["optimizer"], metadata["problem"]) == metadata["code"]
-    except KeyError:  # an optimizer or problem that is no longer registered
-        return False

@@ -1,17 +1,21 @@
 """Which runs are stored is told by the bounds in the files' footers, and never wrongly."""
 
 import itertools
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from command_line import here
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from studies import STUDY
 
+from experiments import batch
 from experiments import store as store_module
-from experiments.catalogue import Bounds, bounds_in, bounds_of, meeting, settings_of
+from experiments.catalogue import Bounds, Catalogue, bounds_in, bounds_of, settings_of
 from experiments.lanes import Cell, cell_of
 from experiments.loop import minimize
 from experiments.store import Store
@@ -130,19 +134,35 @@ def test_files_of_other_code_meet_nothing(tmp_path: Path) -> None:
     some = cell(seed=[0])
     file, names = write(Store(tmp_path), some), settings_of(some.optimizer, some.problem)
     for code, expected in ((some.code, [file.name]), ("newer", []), (None, [file.name])):
-        assert meeting({file.name: bounds_in(file, names, code)}, bounds_of(some.runs, names)) == expected
+        catalogue = Catalogue(names)
+        catalogue.add(file.name, bounds_in(file, names, code))
+        assert catalogue.meeting(bounds_of(some.runs, names)) == expected
 
 
 @pytest.mark.parametrize(
     ("low", "high", "meets"), [(0, 1, False), (0, 2, True), (3, 3, True), (4.5, 9, False)]
 )
 def test_intervals_meet_where_they_share_a_point(low: float, high: float, meets: bool) -> None:
-    files = {"a": Bounds(np.array([2.0, 0.0]), np.array([4.0, 1.0]))}
+    catalogue = Catalogue(["x", "y"])
     asked = Bounds(np.array([low, 0.5]), np.array([high, 0.5]))
-    assert meeting(files, asked) == (["a"] if meets else [])
-    elsewhere = Bounds(np.array([low, 1.5]), np.array([high, 2.5]))
-    assert meeting(files, elsewhere) == []
-    assert meeting({}, asked) == []
+    assert catalogue.meeting(asked) == []
+    catalogue.add("a", Bounds(np.array([2.0, 0.0]), np.array([4.0, 1.0])))
+    assert catalogue.meeting(asked) == (["a"] if meets else [])
+    assert catalogue.meeting(Bounds(np.array([low, 1.5]), np.array([high, 2.5]))) == []
+
+
+def test_a_catalogue_grows_and_shrinks() -> None:
+    catalogue = Catalogue(["x"])
+    for i in range(300):
+        catalogue.add(f"{i}", Bounds(np.array([i]), np.array([i + 1])))
+        if i == 200:
+            catalogue.drop({f"{j}" for j in range(0, 200, 2)})
+    assert catalogue.meeting(Bounds(np.array([99.5]), np.array([101]))) == ["99", "101"]
+    assert catalogue.meeting(Bounds(np.array([299.5]), np.array([np.inf]))) == ["299"]
+    catalogue.drop(set(catalogue.names))
+    assert catalogue.meeting(Bounds(np.array([0]), np.array([300]))) == []
+    catalogue.add("again", Bounds(np.array([0]), np.array([0])))
+    assert catalogue.meeting(Bounds(np.array([0]), np.array([300]))) == ["again"]
 
 
 def test_damage_is_met_where_its_runs_are_asked_for(tmp_path: Path) -> None:
@@ -156,6 +176,89 @@ def test_damage_is_met_where_its_runs_are_asked_for(tmp_path: Path) -> None:
     assert [file.exists() for file in files] == [False, True]
     write(store, cell(seed=[0]))
     assert store.has(cell(seed=[0])).all()  # nothing that was set aside is remembered
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The folders that are looked at, each time that they are."""
+    found: list[Path] = []
+    names_in = store_module.names_in
+
+    def noted(folder: Path) -> list[str]:
+        found.append(folder)
+        return names_in(folder)
+
+    monkeypatch.setattr(store_module, "names_in", noted)
+    return found
+
+
+def test_many_cells_are_looked_for_at_once(tmp_path: Path, looks: list[Path]) -> None:
+    store = Store(tmp_path)
+    write(Store(tmp_path), cell(seed=[0]))
+    with store.looking_once():
+        assert store.has(cell(seed=[0])).all()
+        write(Store(tmp_path), cell(seed=[1]))  # by another process: at worst it is run once more
+        for seed in (2, 3):
+            assert not store.has(cell(seed=[seed])).any()
+            write(store, cell(seed=[seed]))  # by this one: never
+            assert store.has(cell(seed=[seed])).all()
+    assert len(looks) == 1
+    assert store.has(cell(seed=range(5))).tolist() == [True] * 4 + [False]
+    assert len(looks) == 2
+
+
+def test_nothing_that_was_set_aside_is_remembered_between_looks(tmp_path: Path) -> None:
+    some = cell(seed=[0])
+    file = write(Store(tmp_path), some)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 4] ^= 1
+    file.write_bytes(content)
+    store = Store(tmp_path)
+    with store.looking_once():
+        assert not store.has(some).any()
+        assert write(store, some) == file
+        assert store.has(some).all()
+        assert [found.name for found in store.files_meeting(some.optimizer, some.problem, some.runs)] == [
+            file.name
+        ]
+
+
+CELLS = ("-m", "problem=quadratic_bowl", "steps=3", "record.points=2", "jobs=1")
+
+
+@pytest.mark.parametrize("command", ["run", "tune", "run dry_run=true"])
+def test_a_grid_looks_at_its_folder_as_often_whatever_its_cells(
+    tmp_path: Path, looks: list[Path], command: str
+) -> None:
+    name, *more = command.split()
+    more += ["tune.trials=2", "tune.budgets=[1]"] if name == "tune" else []
+    counts = []
+    for conditions in ("2,3", "4,5,6,7,8,9", "4,5,6,7,8,9"):  # new, new, and all stored
+        looks.clear()
+        assert here(tmp_path, name, *CELLS, f"problem.condition={conditions}", *more).code == 0
+        counts.append(len([folder for folder in looks if folder.name == "runs"]))
+    assert counts[0] == counts[1] == counts[2]
+
+
+@pytest.mark.parametrize("command", ["run", "report"])
+def test_a_footer_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    read: list[Path] = []
+    for name in ("footer_of", "bounds_in"):
+        function = getattr(store_module, name)
+
+        def noted(file: Path, *rest: Any, function: Any = function) -> Any:
+            read.append(file)
+            return function(file, *rest)
+
+        monkeypatch.setattr(store_module, name, noted)
+    grid = (*CELLS, "problem.condition=2,3,4", "seed=0,1")
+    assert here(tmp_path, "run", *grid).code == 0
+    read.clear()
+    batch.store_at.cache_clear()
+    assert here(tmp_path, command, *(grid if command == "run" else ["study=default"])).code == 0
+    stores = 2 if command == "run" else 1  # the worker's and that of the closing table
+    found = Counter(path.name for path in read if path.parent.name == "runs")
+    assert found == dict.fromkeys(store_module.names_in(tmp_path / STUDY / "runs"), stores)
 
 
 def test_every_id_lies_in_one_slice(monkeypatch: pytest.MonkeyPatch) -> None:
