@@ -35,7 +35,7 @@ def report(config: DictConfig) -> Path:
     """Write the report of a study into its folder ``report``."""
     with bad_input_ends_here():
         store = Store(Path(config.results) / checked_study(config.study)).within(MOST_READ)
-    runs = distinct(store.runs())
+    runs = distinct(store.runs(), store.with_params())
     if runs.empty:
         fail(no_runs(config, store.outdated()))
     with bad_input_ends_here():

@@ -193,6 +193,11 @@ class Store:
         frame = as_frame(tables, ids)
         return frame.drop_duplicates("run", ignore_index=True) if len(frame) else frame
 
+    def with_params(self) -> list[str]:
+        """Return the ids of the runs whose histories have the parameters."""
+        files = [file for file in self.early_files(outdated=False) if self.footer(file).params == "True"]
+        return [str(run) for file in files for run in self.ids_in(file).to_pylist()]
+
     def runs_of(self, cell: Cell) -> pd.DataFrame:
         """Return one row a run of a cell, as far as it is stored; no file is read that cannot hold any."""
         values: Mapping[Any, Any] = dict(cell.runs.items())
@@ -298,12 +303,14 @@ class Footer(NamedTuple):
         rows: how many there are.
         code: the fingerprint of the code that made it; empty if there is none.
         optimizer, problem: of its rows.
+        params: True if their histories have the parameters, as text; empty if that is not told.
     """
 
     rows: int
     code: str
     optimizer: str
     problem: str
+    params: str
 
     @property
     def is_current(self) -> bool:
@@ -323,7 +330,8 @@ def footer_of(file: Path) -> Footer:
     with readable(file):
         check_footer(file)
         found = pq.read_metadata(file)
-        words = ((found.metadata or {}).get(key, b"").decode() for key in (b"code", b"optimizer", b"problem"))
+        keys = (b"code", b"optimizer", b"problem", b"record.params")
+        words = ((found.metadata or {}).get(key, b"").decode() for key in keys)
         return Footer(found.num_rows, *words)
 
 

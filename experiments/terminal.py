@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
@@ -15,10 +16,13 @@ from experiments.estimate import Forecast
 from experiments.tables import cell
 
 
-def distinct(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return each setting and seed once, whatever was recorded of it."""
+def distinct(runs: pd.DataFrame, preferred: Collection[str] = ()) -> pd.DataFrame:
+    """Return each setting and seed once, whatever was recorded of it; of several a preferred run."""
+    if runs.empty:
+        return runs
     keys = [str(c) for c in runs if str(c).startswith(("optimizer", "problem")) or c in ("seed", "steps")]
-    return runs.drop_duplicates(keys, ignore_index=True) if len(runs) else runs
+    order = np.argsort(~runs["run"].isin(preferred).to_numpy(), kind="stable")
+    return runs.iloc[order].drop_duplicates(keys).sort_index().reset_index(drop=True)
 
 
 def closing_table(runs: pd.DataFrame, measure: str = "suboptimality") -> None:
