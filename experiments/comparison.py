@@ -13,6 +13,7 @@ import pandas as pd
 
 from experiments import figures, inference, measures, tables, tuning
 from experiments.page import Part, Picture, Table, Text, bullet_list
+from experiments.wording import counted
 from optim import OPTIMIZERS
 
 NAMES = tuple(OPTIMIZERS)
@@ -38,8 +39,8 @@ def comparison_parts(runs: pd.DataFrame, measure: str, factor: float) -> Iterato
         "There are too few seeds to choose settings on some and compare on others: all that follows was "
         "chosen by the same runs that it shows, and flatters whoever had more settings to choose from."
         if same
-        else f"Settings were chosen by the best median {measure} on seeds {span(choosing)}, and are "
-        f"compared on seeds {span(reported)}."
+        else f"Settings were chosen by the best median {measure} on {span(choosing)}, and are "
+        f"compared on {span(reported)}."
     )
     warnings = alarms(runs, measure, factor)
     yield Text("Alarms:" if warnings else "No alarms.")
@@ -83,7 +84,9 @@ def rerun(pool: pd.DataFrame, reported: pd.DataFrame) -> pd.DataFrame:
 
 
 def span(runs: pd.DataFrame) -> str:
-    return f"{runs['seed'].min():,} to {runs['seed'].max():,}"
+    """Return the seeds of these runs in words: "seed 3", "seeds 0 to 9"."""
+    first, last = runs["seed"].min(), runs["seed"].max()
+    return f"seed {first:,}" if first == last else f"seeds {first:,} to {last:,}"
 
 
 def alarms(runs: pd.DataFrame, measure: str, factor: float) -> list[str]:
@@ -110,7 +113,8 @@ def edge_alarms(runs: pd.DataFrame, best: pd.DataFrame) -> list[str]:
         if grid.nunique() > 1 and len(ends):
             lines.append(
                 f"{optimizer}: the best learning rate is at an end of its grid, {grid.min():g} to "
-                f"{grid.max():g}, on {len(ends)} of {len(part)} problems ({named(ends)}); extend it"
+                f"{grid.max():g}, on {len(ends)} of {counted(len(part), 'problem')} ({named(ends)}); "
+                "extend it"
             )
     return lines
 
@@ -125,7 +129,8 @@ def special_case_alarms(best: pd.DataFrame, measure: str, factor: float) -> list
             if len(loses):
                 lines.append(
                     f"{larger} loses to {smaller}, which it nearly contains, on {len(loses)} of "
-                    f"{len(medians)} problems ({named(loses)}); its other hyperparameters want tuning"
+                    f"{counted(len(medians), 'problem')} ({named(loses)}); "
+                    "its other hyperparameters want tuning"
                 )
     return lines
 
@@ -156,8 +161,8 @@ def without_alarms(choosing: pd.DataFrame, reported: pd.DataFrame, measure: str,
                 word = key.removeprefix("optimizer.")
                 lines.append(
                     f"{optimizer} with {word} loses to its own special case, {optimizer} without, on "
-                    f"{len(loses)} of {len(medians)} problems ({named(loses)}); search its {word} and "
-                    "learning rate together, and longer"
+                    f"{len(loses)} of {counted(len(medians), 'problem')} ({named(loses)}); search its {word} "
+                    "and learning rate together, and longer"
                 )
     return lines
 
@@ -227,14 +232,14 @@ def rank_parts(chosen: pd.DataFrame, measure: str) -> Iterator[Part]:
         return
     test, critical = inference.friedman(costs), inference.nemenyi(costs)
     yield Text(
-        f"Over {test.instances} problem instances the mean ranks differ "
+        f"Over {counted(test.instances, 'problem instance')} the mean ranks differ "
         f"(Friedman test with the Iman-Davenport correction: F = {test.f:.3g}, p = {test.p:.2g}). "
         f"Two mean ranks differ by more than chance from {critical.difference:.2f} on (Nemenyi, 5 %)."
     )
     yield Picture(
         "critical_difference",
-        f"Mean ranks over {test.instances} problem instances by median {measure}, 1 is best; a bar joins "
-        "optimizers that do not differ by more than chance",
+        f"Mean ranks over {counted(test.instances, 'problem instance')} by median {measure}, 1 is best; "
+        "a bar joins optimizers that do not differ by more than chance",
         figures.critical_difference(critical, optimizers=NAMES),
     )
     yield Table(

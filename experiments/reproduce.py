@@ -31,6 +31,7 @@ from experiments.pool import Pool, cores
 from experiments.report import search_alarms, search_parts
 from experiments.sources import FOLDER, INDEX, Section, write_index, write_listing
 from experiments.store import Store
+from experiments.wording import counted
 from hydra_plugins.lane_sweeper.plan import Planner
 
 FURTHER = {
@@ -302,7 +303,7 @@ def rerun(section: str, experiment: str, evidence: Evidence) -> Text:
     text = (CONF / "experiment" / f"{experiment}.yaml").read_text()
     question = text.splitlines()[1].removeprefix("# ")
     return Text(
-        f"{question} {len(evidence.runs):,} runs: `{command_of(experiment)}` "
+        f"{question} {counted(len(evidence.runs), 'run')}: `{command_of(experiment)}` "
         f"([settings and seeds]({FOLDER}/{section}.csv))"
     )
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from experiments import tables
 from experiments.estimate import Forecast
 from experiments.tables import cell
+from experiments.wording import counted
 
 
 def distinct(runs: pd.DataFrame) -> pd.DataFrame:
@@ -52,8 +53,9 @@ def forecast_table(forecasts: Sequence[Forecast], jobs: int, workers: int, secon
         sum(count) for count in zip(*((f.runs + f.more, f.stored) for f in forecasts), strict=True)
     )
     print(
-        f"{len(forecasts):,} cells, {runs:,} runs, of which {stored:,} are stored; the others take about "
-        f"{time_text(seconds)} in {jobs:,} jobs, {workers:,} at once, and "
+        f"{counted(len(forecasts), 'cell')}, {counted(runs, 'run')}, of which {stored:,} "
+        f"{'is' if stored == 1 else 'are'} stored; the others take about "
+        f"{time_text(seconds)} in {counted(jobs, 'job')}, {workers:,} at once, and "
         f"{size_text(sum(f.bytes for f in forecasts))} on disk. Nothing was run."
     )
 
