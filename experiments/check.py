@@ -54,10 +54,10 @@ def contents(found: Audit, folder: Path) -> Iterator[str]:
             yield f"{kind} differs: {listed(count)}"
     if found.outdated:
         outdated = counted(found.outdated, "run is", "runs are")
-        yield f"{outdated} of older code, which tables leave out"
+        yield f"{outdated} of older code: left out of tables"
     if found.copies:
         copies = counted(found.copies, "run is", "runs are")
-        yield f"{copies} there once more with the same numbers, which tables leave out"
+        yield f"{copies} there once more with the same numbers: counted once in tables"
     if found.unsealed:
         unsealed = counted(found.unsealed, "block was", "blocks were")
         yield f"{unsealed} written without a seal: a changed footer would not be noticed"

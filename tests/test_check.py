@@ -342,7 +342,7 @@ def test_copies_are_told_from_contradictions(tmp_path: Path, cell: Cell) -> None
     ended = check(store.folder)
     assert ended.code == 0
     assert "results/default: 4 runs in 2 files" in ended.out
-    assert "2 runs are there once more with the same numbers: tables count them once\n" in ended.out
+    assert "2 runs are there once more with the same numbers: counted once in tables\n" in ended.out
 
 
 @pytest.mark.usefixtures("sliced")
@@ -381,7 +381,7 @@ def test_runs_of_older_code_are_checked_by_the_code_that_made_them(
     monkeypatch.setattr(store_module, "code_fingerprint", changed)
     ended = check(study)
     assert ended.code == 0
-    assert "2 runs are of older code, which tables leave out\n" in ended.out
+    assert "2 runs are of older code: left out of tables\n" in ended.out
 
 
 def test_files_without_a_seal_are_told(study: Path) -> None:
