@@ -8,8 +8,8 @@ import pandas as pd
 
 from experiments import tables
 from experiments.protocol import Split
-from experiments.tables import counted
 from experiments.tuning import FIRST_TUNING_SEED
+from experiments.wording import counted
 
 SPECIAL_CASES = {"adam": "rmsprop"}
 """An optimizer and another that it contains, or nearly: it should not lose to it when tuned well."""

@@ -19,7 +19,7 @@ from experiments.alarms import alarms, named
 from experiments.coverage import Where, missing_instances
 from experiments.page import Part, Picture, Table, Text, bullet_list
 from experiments.protocol import Budget, Split, budgets, split
-from experiments.tables import counted
+from experiments.wording import counted
 from optim import OPTIMIZERS
 
 NAMES = tuple(OPTIMIZERS)

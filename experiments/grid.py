@@ -21,8 +21,8 @@ from experiments.parquet import Damaged
 from experiments.progress import progress
 from experiments.shards import Batch, Shard, packed
 from experiments.store import Store
-from experiments.tables import counted
 from experiments.terminal import closing_table, forecast_table
+from experiments.wording import counted
 from experiments.work import Outcome, total
 from optim import OPTIMIZERS
 
@@ -235,7 +235,7 @@ def opening(requests: Sequence[Request], store: Store) -> None:
     tuned = any(request.search for request in requests)
     tuning_too = ", and the best of them on the seeds to report" if tuned else ""
     runs = sum(len(request.first_runs[1]) for request in requests)
-    log.info(f"{runs:,} runs in {len(requests)} cells{tuning_too}, study {store.folder}")
+    log.info(f"{counted(runs, 'run')} in {counted(len(requests), 'cell')}{tuning_too}, study {store.folder}")
 
 
 def closing(store: Store, reported: Sequence[Product], outcome: Outcome, grid: Batch) -> None:
@@ -245,12 +245,12 @@ def closing(store: Store, reported: Sequence[Product], outcome: Outcome, grid: B
         say(reported[0], store)
     else:
         say_best(store, reported)
-        print(f"{outcome.ran:,} runs done, {outcome.reused:,} reused; stored in {store.folder}")
+        print(f"{counted(outcome.ran, 'run')} done, {outcome.reused:,} reused; stored in {store.folder}")
     if outcome.failures:
         say_failures(outcome.failures, store, grid.command)
     if outcome.failures or outcome.stopped:
         count = sum(failure.count for failure in outcome.failures)
-        reasons = [f"{count:,} runs failed"] if count else []
+        reasons = [f"{counted(count, 'run')} failed"] if count else []
         reasons += [outcome.stopped] if outcome.stopped else []
         fail(f"{'; '.join(reasons)}; the same command runs what is missing")
 
@@ -259,7 +259,7 @@ def say_best(store: Store, reported: Sequence[Product]) -> None:
     """Show the best setting of each optimizer on each problem, if that does not take too much memory."""
     runs = sum(len(product) for product in reported)
     if runs > MOST_SHOWN:
-        print(f"{runs:,} runs are too many to compare here")
+        print(f"{counted(runs, 'run is', 'runs are')} too many to compare here")
         return
     fixed = ["optimizer", "problem", "steps", "optimizer.lr", *differing([p.allowed for p in reported])]
     with store.looking_once():

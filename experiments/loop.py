@@ -71,7 +71,7 @@ def check_request(optimizer: Optimizer, seeds: Seeds, steps: int, points: int) -
         length = np.shape(getattr(optimizer, key))
         if length not in ((), seeds.shape):
             raise ValueError(
-                f"{type(optimizer).__name__}: {key} has shape {length}, but there are {len(seeds)} seeds"
+                f"{type(optimizer).__name__}: {key} has shape {length}, but seeds have {seeds.shape}"
             )
 
 

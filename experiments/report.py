@@ -22,6 +22,7 @@ from experiments.protocol import Split, budgets, searched_or_swept, split, tunin
 from experiments.sources import FOLDER, INDEX, Section, write_sources
 from experiments.store import MOST_READ, Store
 from experiments.terminal import closing_table, distinct
+from experiments.wording import counted
 from optim import OPTIMIZERS
 
 NAMES = tuple(OPTIMIZERS)
@@ -59,7 +60,7 @@ def checked_factor(factor: Any) -> float:
 
 def no_runs(config: DictConfig, outdated: int) -> str:
     """Return the line for a study without runs of the present code."""
-    made = f"its {outdated:,} runs are of older code" if outdated else "it holds no runs"
+    made = f"its {counted(outdated, 'run is', 'runs are')} of older code" if outdated else "it holds no runs"
     return (
         f"study={config.study}: {made}; make some with python -m experiments.run -m "
         f"'optimizer=glob(*)' study={config.study} results={config.results}"
@@ -150,19 +151,23 @@ def first_problems(runs: pd.DataFrame) -> pd.DataFrame:
 def overview(store: Store, runs: pd.DataFrame) -> str:
     """Return in words what the study holds."""
     outdated = store.outdated()
-    stale = f" {outdated:,} runs of older code are left out." if outdated else ""
+    stale = f" Left out: {counted(outdated, 'run')} of older code." if outdated else ""
     if store.below is not None:
-        stale += f" Of {store.count() - outdated:,} runs, those of seeds below {store.below:,} are shown."
+        stale += (
+            f" Of {counted(store.count() - outdated, 'run')}, those of seeds below {store.below:,} are shown."
+        )
         if store.below <= tuning.FIRST_TUNING_SEED and not store.selections().empty:
             stale += " The tuning seeds are not among them."
         if missing := [" on ".join(pair) for pair in store.left_out()]:
             stale += f" There is none of {', '.join(missing)}."
+    steps = sorted(runs["steps"].unique())
     return (
-        f"{len(runs):,} runs: {', '.join(sorted(runs['optimizer'].astype(str).unique()))} on "
-        f"{', '.join(sorted(runs['problem'].astype(str).unique()))}, {runs['seed'].nunique():,} seeds, "
-        f"{', '.join(str(steps) for steps in sorted(runs['steps'].unique()))} steps; "
-        f"{(runs['status'] == 'diverged').mean():.1%} diverged.{stalled_share(runs)}{stale} "
-        "A diverged run counts as infinitely "
+        f"{counted(len(runs), 'run')}: {', '.join(sorted(runs['optimizer'].astype(str).unique()))} on "
+        f"{', '.join(sorted(runs['problem'].astype(str).unique()))}, "
+        f"{counted(runs['seed'].nunique(), 'seed')}, "
+        f"{', '.join(str(each) for each in steps)} step{'' if steps == [1] else 's'}; "
+        f"{(runs['status'] == 'diverged').mean():.1%} diverged."
+        f"{stalled_share(runs)}{stale} A diverged run counts as infinitely "
         "bad and is never dropped. Bands and q25 to q75 are quartiles over seeds. Which runs each table and "
         f"figure was made from: [runs.csv]({INDEX}), by setting [here]({FOLDER}/{SECTION}.csv); "
         f"`experiments.sources.runs_behind(TABLE, report)` takes them out of the store."

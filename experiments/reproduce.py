@@ -36,6 +36,7 @@ from experiments.store import Store
 from experiments.tables import LR, PAIR, labelled
 from experiments.terminal import print_table
 from experiments.tuning import FIRST_TUNING_SEED
+from experiments.wording import counted
 from hydra_plugins.lane_sweeper.plan import Planner
 
 FURTHER = {
@@ -357,7 +358,7 @@ def rerun(section: str, experiment: str, evidence: Evidence) -> Text:
     text = (CONF / "experiment" / f"{experiment}.yaml").read_text()
     question = text.splitlines()[1].removeprefix("# ")
     return Text(
-        f"{question} {len(evidence.runs):,} runs: `{command_of(experiment)}` "
+        f"{question} {counted(len(evidence.runs), 'run')}: `{command_of(experiment)}` "
         f"([settings and seeds]({FOLDER}/{section}.csv))"
     )
 

@@ -23,6 +23,7 @@ from experiments.page import Part, Text
 from experiments.store import Store
 from experiments.tables import text
 from experiments.tables.varying import columns_of, varying
+from experiments.wording import counted
 
 Mask = NDArray[np.bool_]
 
@@ -172,9 +173,8 @@ def runs_behind(table: str, report: Path | str = "results/article", results: Pat
     runs = Store(Path(results) / row["study"], below=last + 1).runs()  # one more may not fit into memory
     found = pd.concat([at_settings(runs, lines) for _, lines in wanted.groupby(["optimizer", "problem"])])
     if digest(found["run"].astype(str)) != row["digest"]:
-        raise ValueError(
-            f"{table}: the store does not have its {row['runs']} runs; make them with {row['command']}"
-        )
+        missing = counted(int(str(row["runs"])), "run; make it", "runs; make them")
+        raise ValueError(f"{table}: the store does not have its {missing} with {row['command']}")
     return found.sort_index()
 
 

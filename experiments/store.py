@@ -28,6 +28,7 @@ from experiments.lanes import Cell, Product
 from experiments.parquet import Damaged, read_table, readable, write_table, writing
 from experiments.seal import check_footer, check_pages
 from experiments.trace import Trace
+from experiments.wording import counted
 from optim.base import Optimizer
 from problems.base import Problem
 
@@ -253,8 +254,8 @@ class Store:
         fitting = until[until <= most]
         if fitting.empty:
             raise ValueError(
-                f"study={self.folder.name}: seed {until.index[0]} alone has {until.iloc[0]:,} runs, at most "
-                f"{most:,} fit into memory"
+                f"study={self.folder.name}: seed {until.index[0]} alone has {counted(until.iloc[0], 'run')}, "
+                f"at most {most:,} fit into memory"
             )
         return Store(self.folder, read_only=self.read_only, below=int(fitting.index[-1]) + 1)
 

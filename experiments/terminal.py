@@ -14,6 +14,7 @@ from experiments import tables
 from experiments.coverage import unmeasured
 from experiments.estimate import Forecast
 from experiments.tables import cell
+from experiments.wording import counted
 
 
 def distinct(runs: pd.DataFrame, preferred: Collection[str] = ()) -> pd.DataFrame:
@@ -82,8 +83,9 @@ def forecast_table(forecasts: Sequence[Forecast], jobs: int, workers: int, secon
         sum(count) for count in zip(*((f.runs + f.more, f.stored) for f in forecasts), strict=True)
     )
     print(
-        f"{len(forecasts):,} cells, {runs:,} runs, of which {stored:,} are stored; the others take about "
-        f"{time_text(seconds)} in {jobs:,} jobs, {workers:,} at once, and "
+        f"{counted(len(forecasts), 'cell')}, {counted(runs, 'run')}, of which {stored:,} "
+        f"{'is' if stored == 1 else 'are'} stored; the others take about "
+        f"{time_text(seconds)} in {counted(jobs, 'job')}, {workers:,} at once, and "
         f"{size_text(sum(f.bytes for f in forecasts))} on disk. Nothing was run."
     )
 

@@ -25,6 +25,7 @@ EXPERIMENTS = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
 
 # Who stands where in the data's way: a module imports from its own stage or an earlier one.
 STAGES = [
+    ("wording",),
     ("trace",),
     ("loop",),
     ("syntax",),

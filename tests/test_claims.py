@@ -157,7 +157,7 @@ def test_reproduce_runs_the_experiment_and_says_where_to_look(reproduced: tuple[
     folder, ended = reproduced
     assert ended.code == 0
     assert ended.err.splitlines() == [
-        "[fit] 150 runs in 1 cells, study results/fit",
+        "[fit] 150 runs in 1 cell, study results/fit",
         "[fit] done",
         "deciding fit",
     ]

@@ -620,7 +620,7 @@ REFUSED = [
     ({"steps": 0}, "steps must be an integer in [1, inf), got 0"),
     ({"points": 1}, "record.points must be an integer in [2, inf), got 1"),
     ({"seeds": np.array([0, -3])}, "seed must be an integer in [0, inf), got -3"),
-    ({"seeds": np.arange(3)}, "SGD: lr has shape (2,), but there are 3 seeds"),
+    ({"seeds": np.arange(3)}, "SGD: lr has shape (2,), but seeds have (3,)"),
 ]
 
 

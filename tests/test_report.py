@@ -129,7 +129,7 @@ def test_settings_recorded_twice_count_once(tmp_path: Path) -> None:
         here(tmp_path, "run", "-m", "steps=20", f"record.points={points}", "optimizer.lr=0.01,0.1")
     assert len(Store(tmp_path / "results" / "default").runs()) == 4
     here(tmp_path, "report")
-    assert report_of(tmp_path, "default").startswith("# default\n\n2 runs: rmsprop on quadratic, 1 seeds,")
+    assert report_of(tmp_path, "default").startswith("# default\n\n2 runs: rmsprop on quadratic, 1 seed,")
 
 
 # --- A study that lacks data ---

@@ -374,8 +374,8 @@ def test_a_single_run_that_fails_shows_why(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(work, "minimize", failing_for("sgd"))
     ended = here(tmp_path, "run", *SHORT, "optimizer=sgd")
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err.startswith("1 runs of sgd on quadratic failed with RuntimeError: sgd broke\n")
-    assert ended.err.splitlines()[-1] == "error: 1 runs failed; the same command runs what is missing"
+    assert ended.err.startswith("1 run of sgd on quadratic failed with RuntimeError: sgd broke\n")
+    assert ended.err.splitlines()[-1] == "error: 1 run failed; the same command runs what is missing"
 
 
 # --- A kill in the middle ---

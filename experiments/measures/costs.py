@@ -9,6 +9,7 @@ from experiments.measures.hits import hit_times
 from experiments.measures.running_time import expected_running_time
 from experiments.tables import PAIR, by_setting, labelled, measure_of
 from experiments.tables.varying import hyperparameters
+from experiments.wording import counted
 
 
 def instance_costs(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.DataFrame:
@@ -54,7 +55,7 @@ def check_one_setting(runs: pd.DataFrame) -> None:
     for (problem, optimizer), part in settings.groupby(PAIR, observed=True):
         if len(part) > 1:
             raise ValueError(
-                f"{optimizer} has {len(part)} settings on {problem}; take one, "
+                f"{optimizer} has {counted(len(part), 'setting')} on {problem}; take one, "
                 "tables.runs_at(runs, tables.best_settings(runs))"
             )
 

@@ -19,7 +19,7 @@ from experiments.tables.best_settings import (
     settings_shown,
     without_setting,
 )
-from experiments.tables.cell import cell, counted
+from experiments.tables.cell import cell
 from experiments.tables.comparisons import divergence, ranks, steps_to_targets
 from experiments.tables.lr_sensitivity import lr_sensitivity, lr_width
 from experiments.tables.measures import MEASURES, Measure, is_target, measure_of, target_columns
@@ -46,7 +46,6 @@ __all__ = [
     "best_settings",
     "by_setting",
     "cell",
-    "counted",
     "divergence",
     "effective_rates",
     "hyperparameters",

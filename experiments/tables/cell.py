@@ -1,4 +1,4 @@
-"""A value as it stands in a table, or a count in a sentence, that people read."""
+"""A value as it stands in a table that people read."""
 
 from typing import Any
 
@@ -15,8 +15,3 @@ def cell(value: Any) -> str:
     if isinstance(value, float | np.floating):
         return "∞" if value == np.inf else f"{value:.4g}"
     return str(value).replace("|", "\\|")
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a number of things in words: 1 problem, 2,000 problems."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

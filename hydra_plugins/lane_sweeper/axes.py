@@ -21,6 +21,8 @@ from hydra.core.override_parser.types import (
     Transformer,
 )
 
+from experiments.wording import counted
+
 SPACED = re.compile(r"(logspace|linspace):([^:]+):([^:]+):([^:,)'\"]+)")
 MOST_VALUES = 1_000_000  # of one key
 MOST_JOBS = 10_000
@@ -76,7 +78,9 @@ def split(
     if nowhere:
         raise KeyError(str(given[nowhere[0]].input_line))
     return jobs, [
-        f"{key} does not apply to {n} of {cells} cells: dropped there" for key, n in missing.items() if n
+        f"{key} does not apply to {n} of {counted(cells, 'cell')}: dropped there"
+        for key, n in missing.items()
+        if n
     ]
 
 

@@ -78,13 +78,14 @@ class Planner:
     def jobs(self, arguments: Sequence[str]) -> tuple[list[Job], list[str]]:
         """Return the jobs, and a line for each key that is left out, in all of them or in some."""
         from experiments.arguments import unknown_key
+        from experiments.wording import counted
 
         overrides, left_out = self.overrides(arguments)
         between: frozenset[str] = frozenset()
         try:
             jobs, dropped = self.split(overrides, between)
             if len(jobs) > MANY:
-                log.info(f"planning {len(jobs):,} cells")
+                log.info(f"planning {counted(len(jobs), 'cell')}")
             while read := {key for job in jobs for key in self.read(job)}:
                 between |= read  # what another key interpolates must vary between jobs
                 jobs, dropped = self.split(overrides, between)
