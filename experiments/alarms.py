@@ -21,9 +21,9 @@ WITHOUT = ("optimizer.momentum",)
 def alarms(split: Split, measure: str, factor: float) -> list[str]:
     """Return a line for each sign that a comparison is unfair.
 
-    The best learning rate lies at an end of its grid (Wilson et al., 2017), or every one
-    diverges; an optimizer loses to one that it contains, or to itself without momentum
-    (Choi et al., 2019).
+    The best learning rate lies at an end of its grid (Wilson et al., 2017), every one
+    diverges, or the best one stalls; an optimizer loses to one that it contains, or to
+    itself without momentum (Choi et al., 2019).
     """
     best = tables.best_settings(split.choosing, measure)
     none = tables.without_setting(best, split.runs, measure)
@@ -32,6 +32,7 @@ def alarms(split: Split, measure: str, factor: float) -> list[str]:
     untuned = split.runs[split.runs["seed"] < FIRST_TUNING_SEED]
     return [
         *diverged_alarms(none, best),
+        *stalled_alarms(split.choosing, best),
         *edge_alarms(split.runs, found, best),
         *special_case_alarms(best, measure, factor),
         *without_alarms(split.choosing, untuned, measure, factor),
@@ -45,6 +46,17 @@ def diverged_alarms(none: pd.DataFrame, best: pd.DataFrame) -> Iterator[str]:
         yield (
             f"{optimizer}: has no best setting on {len(part)} of {counted(count, 'problem')} "
             f"({named(part['problem'])}), where {part['note'].iloc[0]}; try smaller learning rates"
+        )
+
+
+def stalled_alarms(choosing: pd.DataFrame, best: pd.DataFrame) -> Iterator[str]:
+    """Yield a line for each optimizer whose best setting stalled in half of its runs or more somewhere."""
+    ended = tables.divergence(tables.runs_at(choosing, best))
+    for optimizer, part in ended[ended["stalled"] >= 0.5].groupby("optimizer"):
+        count = (best["optimizer"] == optimizer).sum()
+        yield (
+            f"{optimizer}: half of the runs or more at its best setting stalled, on {len(part)} of "
+            f"{counted(count, 'problem')} ({named(part['problem'])}); none does better than to stand still"
         )
 
 

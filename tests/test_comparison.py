@@ -98,6 +98,15 @@ def test_an_accuracy_is_worse_when_it_is_lower() -> None:
     assert [line.split(",")[0] for line in lines] == ["sgd with momentum loses to its own special case"]
 
 
+def test_a_best_setting_that_stalled_is_an_alarm() -> None:
+    runs = made(fine)
+    stood = (runs["optimizer"] == "adam") & (runs["problem"] == "quadratic")
+    [line] = raised(runs.assign(status=runs["status"].mask(stood, "stalled")))
+    assert line.startswith(
+        "adam: half of the runs or more at its best setting stalled, on 1 of 2 problems (q"
+    )
+
+
 def test_the_alarms_are_in_the_report() -> None:
     runs = made(lambda name, lr, momentum, seed: fine(name, lr, 0, 0) * (3 if momentum else 1))
     said = [part.text for part in comparison_parts(runs, "suboptimality", 2.0) if isinstance(part, Text)]
