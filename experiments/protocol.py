@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import reduce
@@ -98,9 +98,9 @@ def split(runs: pd.DataFrame, where: Where = ()) -> Split:
     """
     runs = labelled(runs)
     plans = {
-        (str(problem), optimizer): plan
-        for problem, part in runs.groupby("problem", observed=True)
-        for optimizer, plan in plans_of(seeds_of(part)).items()
+        (problem, optimizer): plan
+        for problem, seeds in seeds_of(runs).items()
+        for optimizer, plan in plans_of(seeds).items()
     }
     role = roles(runs, plans)
     fallback = ~role["competes"].groupby([runs[key] for key in PAIR], observed=True).transform("any")
@@ -132,10 +132,13 @@ def searched_or_swept(runs: pd.DataFrame) -> pd.DataFrame:
     return runs[trial | ~trial.groupby([runs[key] for key in PAIR], observed=True).transform("any")]
 
 
-def seeds_of(runs: pd.DataFrame) -> dict[str, Seeds]:
-    """Return the seeds of each optimizer, ascending."""
-    pairs = runs[["optimizer", "seed"]].drop_duplicates().sort_values("seed")
-    return {str(name): part.to_numpy() for name, part in pairs.groupby("optimizer")["seed"]}
+def seeds_of(runs: pd.DataFrame) -> dict[str, dict[str, Seeds]]:
+    """Return the seeds of each optimizer on each problem, ascending."""
+    pairs = runs[[*PAIR, "seed"]].drop_duplicates().sort_values([*PAIR, "seed"])
+    found: dict[str, dict[str, Seeds]] = {}
+    for (problem, optimizer), seeds in pairs.groupby(PAIR, observed=True)["seed"]:
+        found.setdefault(str(problem), {})[str(optimizer)] = seeds.to_numpy()
+    return found
 
 
 def plans_of(seeds: Mapping[str, Seeds]) -> dict[str, Plan]:
@@ -163,9 +166,9 @@ def plans_of(seeds: Mapping[str, Seeds]) -> dict[str, Plan]:
 def same_runs(runs: pd.DataFrame) -> dict[tuple[str, str], Plan]:
     """Return the plan for cells in which no setting has seeds enough to compete with others."""
     return {
-        (str(problem), name): Plan(How.SAME, held_out(own), held_out(own))
-        for problem, part in runs.groupby("problem", observed=True)
-        for name, own in seeds_of(part).items()
+        (problem, name): Plan(How.SAME, held_out(own), held_out(own))
+        for problem, seeds in seeds_of(runs).items()
+        for name, own in seeds.items()
     }
 
 
@@ -186,19 +189,13 @@ def roles(runs: pd.DataFrame, plans: Mapping[tuple[str, str], Plan]) -> pd.DataF
     cell = runs.groupby(PAIR, observed=True).ngroup()
     first = runs.groupby(cell)[PAIR].first()
     chosen = [plans[problem, name] for problem, name in first.astype(str).itertuples(index=False)]
-    known = pd.concat(
-        [
-            pd.DataFrame({"cell": number, "seed": seeds, "role": role})
-            for number, plan in zip(first.index, chosen, strict=True)
-            for role, seeds in (("choosing", plan.choosing), ("showing", plan.showing))
-        ]
-    )
     there = pd.MultiIndex.from_arrays([cell, runs["seed"]])
+    wanted_seeds = {
+        "choosing": [plan.choosing for plan in chosen],
+        "showing": [plan.showing for plan in chosen],
+    }
     found = pd.DataFrame(
-        {
-            role: there.isin(pd.MultiIndex.from_frame(known.loc[known["role"] == role, ["cell", "seed"]]))
-            for role in ("choosing", "showing")
-        },
+        {role: there.isin(pairs(first.index, seeds)) for role, seeds in wanted_seeds.items()},
         index=runs.index,
     )
     setting = runs.groupby([*PAIR, *hyperparameters(runs)], observed=True, dropna=False).ngroup()
@@ -207,6 +204,12 @@ def roles(runs: pd.DataFrame, plans: Mapping[tuple[str, str], Plan]) -> pd.DataF
     competes = enough & found["showing"].groupby(setting).transform("any")
     tuned = cell.map(dict(zip(first.index, (plan.how == How.TUNED for plan in chosen), strict=True)))
     return found.assign(competes=competes, tuned=tuned)
+
+
+def pairs(cells: Iterable[int], seeds: Sequence[Seeds]) -> pd.MultiIndex:
+    """Return each cell with each of its seeds."""
+    repeated = np.repeat(np.asarray(list(cells)), [len(own) for own in seeds])
+    return pd.MultiIndex.from_arrays([repeated, np.concatenate([*seeds, np.array([], dtype=np.int64)])])
 
 
 def table_of(plans: Mapping[tuple[str, str], Plan]) -> pd.DataFrame:

@@ -331,7 +331,7 @@ def subsets(draw: st.DrawFn) -> pd.DataFrame:
 
 
 @given(runs=subsets())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_nothing_vanishes_from_any_part_of_a_study(runs: pd.DataFrame) -> None:
     parts = split(runs, ("study=s",))
     used = set(parts.choosing["run"]) | set(parts.shown["run"]) | set(parts.trials["run"])
@@ -346,7 +346,7 @@ def test_nothing_vanishes_from_any_part_of_a_study(runs: pd.DataFrame) -> None:
 
 
 @given(runs=subsets())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_a_comparison_of_any_part_of_a_study_names_every_instance(runs: pd.DataFrame) -> None:
     parts = compared(runs)
     if runs["optimizer"].nunique() < 2:
