@@ -230,6 +230,50 @@ def test_every_optimizer_by_glob(tmp_path: Path) -> None:
     assert len(runs) == 3 * len(OPTIMIZERS)
 
 
+# --- Interpolations: the runs are those of single commands with the same words ---
+
+
+@pytest.mark.parametrize(
+    ("same", "swept"),
+    [
+        ("problem.b=${.a}", "problem.a=2,3"),
+        ("problem.b=${.a}", "seed=1,2"),
+        ("optimizer.eps=${optimizer.lr}", "optimizer.lr=0.1,0.2"),
+        ("optimizer.eps='${oc.select:optimizer.nothing,${.lr}}'", "optimizer.lr=0.1,0.2"),
+        ("optimizer.beta='${oc.decode:${oc.env:LANES_BETA}}'", "optimizer.lr=0.1,${problem.c},${.eps}"),
+        ("optimizer.lr=${oc.select:optimizer.nothing,0.3}", "steps=5,${record.points}"),
+        ("results=${hydra:runtime.output_dir}/results", "problem=quadratic,rosenbrock"),
+        ("steps=${problem.dim}", "problem=rosenbrock,quadratic_bowl"),  # the default problem has no dim
+    ],
+)
+def test_an_interpolation_in_a_grid_reads_what_it_reads_in_a_single_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same: str, swept: str
+) -> None:
+    monkeypatch.setenv("LANES_BETA", "0.5")
+    key, _, texts = swept.partition("=")
+    for text in texts.split(","):
+        alone = here(tmp_path, "run", "record.points=4", f"{key}={text}", same, "study=alone")
+        assert alone.code == 0, alone.err
+    assert here(tmp_path, "run", "-m", "record.points=4", swept, same, "study=together").code == 0
+    runs = [Store(tmp_path / "results" / study).runs()["run"] for study in ("alone", "together")]
+    assert len(runs[0]) == texts.count(",") + 1
+    assert set(runs[0]) == set(runs[1])
+
+
+def test_what_was_typed_is_kept_as_it_was_typed(tmp_path: Path) -> None:
+    here(tmp_path, "run", "-m", *SHORT, "problem.b=${.a}", "seed=0,1")
+    [file] = (tmp_path / "results" / "default" / "runs").iterdir()
+    assert pq.read_schema(file).metadata[b"command"].decode().endswith("'problem.b=${.a}' seed=0,1")
+
+
+def test_a_study_named_by_the_time_is_one_study(tmp_path: Path) -> None:
+    ended = here(
+        tmp_path, "run", "-m", *SHORT, "study=${now:%S%f}", "problem=quadratic,rosenbrock", "seed=0,1"
+    )
+    assert ended.code == 0
+    assert len({name.split("/")[1] for name in files(tmp_path)}) == 1
+
+
 # --- Bad input: one line, exit code 2, nothing written ---
 
 OPTIMIZER_NAMES = ", ".join(sorted(OPTIMIZERS))

@@ -469,7 +469,7 @@ WORDS = {
 }
 
 
-@settings(max_examples=10, derandomize=True, database=None, deadline=None)
+@settings(max_examples=7, derandomize=True, database=None, deadline=None)
 @given(
     grid=st.fixed_dictionaries(
         {}, optional={k: st.lists(st.sampled_from(v), min_size=1, max_size=2) for k, v in WORDS.items()}

@@ -31,7 +31,7 @@ from hydra_plugins.lane_sweeper.interpolation import (
 
 log = logging.getLogger(__name__)
 MANY = 1000  # jobs; to plan more takes tens of seconds and longer
-MOST_KEPT = 256  # configurations as Hydra composes them, half a megabyte each
+MOST_KEPT = 256  # configurations as Hydra composes them, a fifth of a megabyte each
 
 
 class Planner:
@@ -50,6 +50,7 @@ class Planner:
         self.parser = OverridesParser.create(config_loader=loader)
         self.parse = cache(self.parser.parse_override)
         self.groups = frozenset(loader.list_groups(""))
+        self.first = cache(lambda key, text: values(key, text)[0])
         self.whole = lru_cache(MOST_KEPT)(self.composed_by_hydra)
         self.own = lru_cache(MOST_KEPT)(lambda overrides: without_hydra(self.whole(overrides)))
         self.latest = lru_cache(1)(self.composed)  # it is asked for several times in a row
@@ -124,7 +125,7 @@ class Planner:
             return set()
         if asks_for_overrides(config):
             return set(job.axes)
-        return axes_read(config, {key: values(key, text)[0] for key, text in job.axes.items()})
+        return axes_read(config, {key: self.first(key, text) for key, text in job.axes.items()})
 
     def has_key(self, chosen: Sequence[str], key: str) -> bool:
         """Tell whether a job with these choices has the key."""
