@@ -24,7 +24,8 @@ from experiments.comparison import (
 from experiments.drawings import DRAWINGS, Study
 from experiments.lanes import checked_study
 from experiments.page import Part, Picture, Table, Text, bullet_list, write_page
-from experiments.sources import FOLDER, INDEX, Section, write_sources
+from experiments.sample import Sample
+from experiments.sources import FOLDER, INDEX, Section, spans, write_sources
 from experiments.store import Store
 from experiments.terminal import closing_table, distinct
 from optim import OPTIMIZERS
@@ -87,6 +88,8 @@ def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, fact
     history = store.history(traced["run"].astype(str))
     yield Text(f"# {study}")
     yield Text(overview(store, runs))
+    if store.sample is not None:
+        yield Table("sample", "Which runs are shown, of how many", sample_table(store.sample, runs))
     if len(traced) < len(best):
         yield Text(f"What is drawn or computed from histories is of seeds {span(traced)}.")
     yield from table_parts(runs, chosen, traced, history, measure, factor)
@@ -150,12 +153,12 @@ def overview(store: Store, runs: pd.DataFrame) -> str:
     """Return in words what the study holds."""
     outdated = store.outdated()
     stale = f" {outdated:,} runs of older code are left out." if outdated else ""
-    if store.below is not None:
-        stale += f" Of {store.count() - outdated:,} runs, those of seeds below {store.below:,} are shown."
-        if store.below <= tuning.FIRST_TUNING_SEED and not store.selections().empty:
-            stale += " The tuning seeds are not among them."
-        if missing := [" on ".join(pair) for pair in store.left_out()]:
-            stale += f" There is none of {', '.join(missing)}."
+    if store.sample is not None:
+        stale += (
+            f" Of {store.sample.cells['runs'].sum():,} runs, more than fit into memory, they are a sample: "
+            f"of each setting at most {store.sample.seeds:,} seeds, and as many tuning seeds, first those "
+            "that the most optimizers have."
+        )
     return (
         f"{len(runs):,} runs: {', '.join(sorted(runs['optimizer'].astype(str).unique()))} on "
         f"{', '.join(sorted(runs['problem'].astype(str).unique()))}, {runs['seed'].nunique():,} seeds, "
@@ -165,6 +168,14 @@ def overview(store: Store, runs: pd.DataFrame) -> str:
         f"figure was made from: [runs.csv]({INDEX}), by setting [here]({FOLDER}/{SECTION}.csv); "
         f"`experiments.sources.runs_behind(TABLE, report)` takes them out of the store."
     )
+
+
+def sample_table(sample: Sample, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return how many runs of each optimizer on each problem a sample has, of how many, and their seeds."""
+    stored = tables.labelled(sample.cells).astype({"problem": str}).set_index(tables.PAIR)["runs"]
+    shown = runs.astype({"problem": str}).groupby(tables.PAIR, sort=False)["seed"].agg(["size", spans])
+    found = shown.join(stored).rename(columns={"size": "shown", "spans": "seeds", "runs": "of"}).reset_index()
+    return found[[*tables.PAIR, "shown", "of", "seeds"]]
 
 
 def table_parts(
