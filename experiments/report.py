@@ -19,6 +19,7 @@ from experiments.drawings import DRAWINGS, Study
 from experiments.lanes import checked_study
 from experiments.page import Part, Picture, Table, Text, bullet_list, write_page
 from experiments.protocol import Split, budgets, searched_or_swept, split, tuning_runs
+from experiments.sample import Sample
 from experiments.sources import FOLDER, INDEX, Section, write_sources
 from experiments.store import MOST_READ, Store
 from experiments.terminal import closing_table, distinct
@@ -83,6 +84,8 @@ def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, fact
     history = store.history(traced["run"].astype(str))
     yield Text(f"# {study}")
     yield Text(overview(store, runs))
+    if store.sample is not None:
+        yield Table("sample", "Which runs are shown, of how many", sample_table(store.sample, runs))
     if len(traced) < len(best):
         yield Text(
             f"What is drawn or computed from histories is of {len(traced):,} of {len(best):,} runs, the "
@@ -152,14 +155,12 @@ def overview(store: Store, runs: pd.DataFrame) -> str:
     """Return in words what the study holds."""
     outdated = store.outdated()
     stale = f" Left out: {counted(outdated, 'run')} of older code." if outdated else ""
-    if store.below is not None:
+    if store.sample is not None:
         stale += (
-            f" Of {counted(store.count() - outdated, 'run')}, those of seeds below {store.below:,} are shown."
+            f" Of {counted(int(store.sample.cells['runs'].sum()), 'run')}, more than fit into memory, they are "
+            f"a sample: of each setting at most {counted(store.sample.seeds, 'seed')}, and as many tuning "
+            "seeds, first those that the most optimizers have."
         )
-        if store.below <= tuning.FIRST_TUNING_SEED and not store.selections().empty:
-            stale += " The tuning seeds are not among them."
-        if missing := [" on ".join(pair) for pair in store.left_out()]:
-            stale += f" There is none of {', '.join(missing)}."
     steps = sorted(runs["steps"].unique())
     return (
         f"{counted(len(runs), 'run')}: {', '.join(sorted(runs['optimizer'].astype(str).unique()))} on "
@@ -179,6 +180,14 @@ def stalled_share(runs: pd.DataFrame) -> str:
     share = (runs["status"] == "stalled").mean()
     meaning = "a number in their optimizer's state has overflowed, so that what it belongs to stands still"
     return f" {share:.1%} stalled: {meaning}; they count with the loss that they have." if share else ""
+
+
+def sample_table(sample: Sample, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return how many runs of each optimizer on each problem a sample has, of how many, and their seeds."""
+    stored = tables.labelled(sample.cells).astype({"problem": str}).set_index(tables.PAIR)["runs"]
+    shown = runs.astype({"problem": str}).groupby(tables.PAIR, sort=False)["seed"].agg(["size", spans])
+    found = shown.join(stored).rename(columns={"size": "shown", "spans": "seeds", "runs": "of"}).reset_index()
+    return found[[*tables.PAIR, "shown", "of", "seeds"]]
 
 
 def table_parts(

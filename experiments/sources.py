@@ -16,13 +16,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from experiments.columns import as_frame
 from experiments.coverage import spans
 from experiments.page import Part, Text
+from experiments.parquet import read_table
 from experiments.store import Store
 from experiments.tables import text
 from experiments.tables.varying import columns_of, varying
+from experiments.terminal import distinct
 from experiments.wording import counted
 
 Mask = NDArray[np.bool_]
@@ -169,22 +173,51 @@ def runs_behind(table: str, report: Path | str = "results/article", results: Pat
     row = index.loc[table]
     wanted = pd.read_csv(Path(report) / FOLDER / f"{row['section']}.csv", dtype=str, keep_default_na=False)
     wanted = wanted[wanted["group"].isin(row["groups"].split())]
-    last = max(max(unspanned(seeds)) for seeds in wanted["seeds"])
-    runs = Store(Path(results) / row["study"], below=last + 1).runs()  # one more may not fit into memory
-    found = pd.concat([at_settings(runs, lines) for _, lines in wanted.groupby(["optimizer", "problem"])])
+    store = Store(Path(results) / row["study"])
+    found = stored(store, wanted)
+    if len(found) > int(str(row["runs"])):  # a run that was recorded twice is shown once
+        found = distinct(found, store.with_params())
     if digest(found["run"].astype(str)) != row["digest"]:
         missing = counted(int(str(row["runs"])), "run; make it", "runs; make them")
         raise ValueError(f"{table}: the store does not have its {missing} with {row['command']}")
-    return found.sort_index()
-
-
-def at_settings(runs: pd.DataFrame, lines: pd.DataFrame) -> pd.DataFrame:
-    """Return the runs of these rows of a listing, all of one optimizer on one problem."""
-    line = lines.iloc[0]
-    part = runs[(runs["optimizer"] == line["optimizer"]) & (runs["problem"] == line["problem"])]
-    words = (word for settings in lines["settings"] for word in settings.split())
-    keys = list(dict.fromkeys(word.partition("=")[0] for word in words))
-    there = pd.MultiIndex.from_arrays([written(part, keys), part["seed"]])
-    wanted = lines.assign(seed=lines["seeds"].map(unspanned)).explode("seed")
-    found: pd.DataFrame = part[there.isin(pd.MultiIndex.from_frame(wanted[["settings", "seed"]]))]
     return found
+
+
+def stored(store: Store, wanted: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs of these rows of a listing; a file at a time, since all may not fit into memory."""
+    asked = {pair: Asked.of(lines) for pair, lines in wanted.groupby(["optimizer", "problem"])}
+    tables = []
+    for file in store.files("runs", outdated=False):
+        footer = store.footer(file)
+        if (footer.optimizer, footer.problem) in asked:
+            tables.append(asked[footer.optimizer, footer.problem].among(read_table(file)))
+    frame = as_frame(tables, None)
+    return frame.drop_duplicates("run", ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which runs of an optimizer on a problem are asked for.
+
+    Attributes:
+        keys: the columns by whose values the listing tells settings apart.
+        runs: the settings, as written there, and the seed of each.
+    """
+
+    keys: Sequence[str]
+    runs: pd.MultiIndex
+
+    @classmethod
+    def of(cls, lines: pd.DataFrame) -> Asked:
+        """Return what these rows of a listing ask for, all of one optimizer on one problem."""
+        words = (word for settings in lines["settings"] for word in settings.split())
+        runs = lines.assign(seed=lines["seeds"].map(unspanned)).explode("seed")
+        pairs = pd.MultiIndex.from_arrays([runs["settings"], runs["seed"].astype(np.int64)])
+        return cls(list(dict.fromkeys(word.partition("=")[0] for word in words)), pairs.unique())
+
+    def among(self, table: pa.Table) -> pa.Table:
+        """Return those of the runs in a table that are asked for."""
+        keys = [key for key in self.keys if key in table.column_names]
+        rows = table.select(["seed", *keys]).to_pandas()
+        there = pd.MultiIndex.from_arrays([written(rows, keys), rows["seed"]])
+        return table.filter(pa.array(self.runs.get_indexer(there) >= 0))

@@ -26,9 +26,9 @@ from experiments.columns import as_frame, history_table, run_columns
 from experiments.fingerprint import code_fingerprint
 from experiments.lanes import Cell, Product
 from experiments.parquet import Damaged, read_table, readable, write_table, writing
+from experiments.sample import Sample, sampled
 from experiments.seal import check_footer, check_pages
 from experiments.trace import Trace
-from experiments.wording import counted
 from optim.base import Optimizer
 from problems.base import Problem
 
@@ -48,13 +48,13 @@ class Store:
     Args:
         folder: the study's.
         read_only: whether to leave damaged files where they are.
-        below: leaves out the runs of this seed and all after it, when runs are read.
+        sample: the only runs that are read, if not all.
     """
 
-    def __init__(self, folder: Path | str, *, read_only: bool = False, below: int | None = None) -> None:
+    def __init__(self, folder: Path | str, *, read_only: bool = False, sample: Sample | None = None) -> None:
         self.folder = Path(folder)
         self.read_only = read_only
-        self.below = below
+        self.sample = sample
         self.rows: dict[str, int] = {}
         self.catalogues: dict[str, Catalogue] = {}
         self.waiting: dict[str, list[str]] = {}  # files that are in no catalogue yet
@@ -189,15 +189,14 @@ class Store:
 
         Runs that another version of the code made are left out unless ``outdated``.
         """
-        early = None if self.below is None else pc.field("seed") < self.below
-        tables = [read_table(file, filters=early) for file in self.early_files(outdated)]
-        frame = as_frame(tables, ids)
+        frame = as_frame([self.read(file) for file in self.files_read(outdated)], ids)
         return frame.drop_duplicates("run", ignore_index=True) if len(frame) else frame
 
     def with_params(self) -> list[str]:
-        """Return the ids of the runs whose histories have the parameters."""
-        files = [file for file in self.early_files(outdated=False) if self.footer(file).params == "True"]
-        return [str(run) for file in files for run in self.ids_in(file).to_pylist()]
+        """Return the ids of the runs whose histories have the parameters, if some have and some have not."""
+        files = self.files_read(outdated=False)
+        those = [file for file in files if self.footer(file).params == "True"]
+        return [str(run) for file in those for run in self.ids_in(file).to_pylist()] if those != files else []
 
     def runs_of(self, cell: Cell) -> pd.DataFrame:
         """Return one row a run of a cell, as far as it is stored; no file is read that cannot hold any."""
@@ -226,8 +225,8 @@ class Store:
 
     def history(self, ids: Iterable[str] | None = None, *, outdated: bool = False) -> pd.DataFrame:
         """Return one row a run and recorded step, of all runs or of these."""
-        names = [file.name for file in self.early_files(outdated)]
-        if ids is None and self.below is not None:
+        names = [file.name for file in self.files_read(outdated)]
+        if ids is None and self.sample is not None:
             ids = self.runs(outdated=outdated)["run"].astype(str)
         wanted = None if ids is None else list(ids)
         filters = None if wanted is None else pc.field("run").isin(pa.array(wanted, pa.string()))
@@ -241,42 +240,36 @@ class Store:
         return sum(footer.rows for footer in footers if not footer.is_current)
 
     def within(self, most: int) -> Store:
-        """Return the store, or as much of it as has the first seeds and at most so many runs.
+        """Return the store, or if it has more runs than so many a sample of it; see ``sampled``.
 
         Raises:
-            ValueError: a seed has too many by itself.
+            ValueError: it has more settings than that.
         """
         files = self.files("runs", outdated=False)
         if sum(self.footer(file).rows for file in files) <= most:
             return self
-        counts = pd.concat([read_table(file, columns=["seed"]).to_pandas().value_counts() for file in files])
-        until = counts.groupby("seed").sum().cumsum()
-        fitting = until[until <= most]
-        if fitting.empty:
-            raise ValueError(
-                f"study={self.folder.name}: seed {until.index[0]} alone has {counted(until.iloc[0], 'run')}, "
-                f"at most {most:,} fit into memory"
-            )
-        return Store(self.folder, read_only=self.read_only, below=int(fitting.index[-1]) + 1)
+        try:
+            return Store(self.folder, read_only=self.read_only, sample=sampled(files, most))
+        except ValueError as error:
+            raise ValueError(f"study={self.folder.name}: {error}") from None
 
     def steps_a_run(self) -> float:
         """Return how many steps are recorded of a run, on average."""
-        files = self.early_files(outdated=False)
+        files = self.files_read(outdated=False)
         runs = sum(self.footer(file).rows for file in files)
         steps = sum(self.footer(self.folder / "history" / file.name).rows for file in files)
         return steps / max(runs, 1)
 
-    def left_out(self) -> list[tuple[str, str]]:
-        """Return each optimizer and problem of which all runs come too late."""
-        early = {pair_of(file) for file in self.early_files(outdated=False)}
-        return sorted({pair_of(file) for file in self.files("runs", outdated=False)} - early)
+    def read(self, file: Path) -> pa.Table:
+        """Return the runs in a file, of a sample those in it."""
+        table = read_table(file)
+        return table if self.sample is None else table.take(pa.array(self.sample.rows[file.name]))
 
-    def early_files(self, outdated: bool) -> list[Path]:
-        """Return the runs files, in a fixed order, without those whose seeds all come too late."""
-        files = self.files("runs", outdated)
-        return (
-            files if self.below is None else [f for f in files if bounds_in(f, ["seed"]).low[0] < self.below]
-        )
+    def files_read(self, outdated: bool) -> list[Path]:
+        """Return the runs files that are read, in a fixed order: of a sample those that have some of it."""
+        if self.sample is None:
+            return self.files("runs", outdated)
+        return [self.folder / "runs" / name for name in sorted(self.sample.rows)]
 
     def files(self, kind: str, outdated: bool) -> list[Path]:
         """Return the files of that kind, in a fixed order."""
@@ -365,12 +358,6 @@ def file_name(optimizer: str, problem: str, ids: Iterable[str]) -> str:
 def series_of(name: str) -> str:
     """Return what the names of all files of an optimizer on a problem begin with."""
     return name.rpartition("-")[0]
-
-
-def pair_of(file: Path) -> tuple[str, str]:
-    """Return the optimizer and the problem of which a file holds runs, by its name."""
-    optimizer, problem, _ = file.name.split("-")
-    return optimizer, problem
 
 
 def condition(allowed: Mapping[str, Sequence[Any]]) -> pc.Expression:

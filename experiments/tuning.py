@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from experiments.columns import HIT_COLUMNS
+from experiments.lanes import FIRST_TUNING_SEED as FIRST_TUNING_SEED
 from experiments.lanes import checked_integer
 from experiments.tables import best_settings, by_setting, measure_of
 from optim import OPTIMIZERS
@@ -24,7 +25,6 @@ from optim.base import Range
 Space = Mapping[str, Mapping[str, Any]]
 Limits = Mapping[str, Range]
 
-FIRST_TUNING_SEED = 1_000_000_000
 MOST_TRIALS, MOST_SEEDS = 100_000, 1_000
 DISTRIBUTIONS = {
     "uniform": (-np.inf, np.inf),

@@ -35,7 +35,7 @@ STAGES = [
     ("failures",),
     ("seal",),
     ("columns", "parquet"),
-    ("catalogue",),
+    ("catalogue", "sample"),
     ("store",),
     ("audit",),
     ("work", "estimate"),

@@ -9,7 +9,8 @@ import pytest
 from command_line import here
 from matplotlib.figure import Figure
 
-from experiments import page, report
+from experiments import page, report, sample
+from experiments.lanes import FIRST_TUNING_SEED
 from experiments.page import Table, Text
 from experiments.sources import Section, digest, groups_of, runs_behind, spans, unspanned, write_sources
 from experiments.store import Store
@@ -111,7 +112,7 @@ def test_every_table_and_figure_of_a_report_leads_to_its_runs(study: Path) -> No
     assert best["runs"].sum() == len(runs_behind("log_area", folder, study))
 
 
-def test_a_report_on_too_many_runs_is_on_their_first_seeds(
+def test_a_report_on_too_many_runs_is_on_some_seeds_of_every_setting(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copytree(study, tmp_path / "results")
@@ -121,28 +122,97 @@ def test_a_report_on_too_many_runs_is_on_their_first_seeds(
     folder = tmp_path / "results" / "some" / "report"
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert "60 runs: " in text
-    assert "Of 72 runs, those of seeds below 5 are shown." in text
-    found = runs_behind("best_settings", folder, tmp_path / "results")
+    assert "Of 72 runs, more than fit into memory, they are a sample: of each setting at most 5 seeds" in text
+    table = pd.read_csv(folder / "tables" / "sample.csv")
+    assert len(table) == 6
+    assert (table["shown"] == 10).all()
+    assert (table["of"] == 12).all()
+    assert (table["seeds"] == "0-4").all()
+    for name in pd.read_csv(folder / "runs.csv")["table"]:
+        runs_behind(name, folder, tmp_path / "results")
+    found = runs_behind("sample", folder, tmp_path / "results")
     assert (len(found), set(found["seed"])) == (60, {0, 1, 2, 3, 4})
-    early = Store(tmp_path / "results" / "some", below=2)
-    assert set(early.history()["run"]) == set(early.runs()["run"])
-    assert len(early.runs()) == 24
+    part = Store(tmp_path / "results" / "some").within(30)
+    assert set(part.history()["run"]) == set(part.runs()["run"])
+    assert len(part.runs()) == 24
+    assert len(part.history(part.runs()["run"][:2])) == 8
 
 
-def test_what_a_report_on_the_first_seeds_leaves_out_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+SHORT = ("steps=5", "record.points=3", "study=uneven")
+
+
+@pytest.fixture(scope="module")
+def uneven(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a study whose optimizers and problems have other seeds, one of them ten times as many."""
+    folder = tmp_path_factory.mktemp("uneven")
+    search = ("tune.trials=3", "tune.seeds=4", "tune.budgets=[1]", "seed=0,1,2")
+    for command in (
+        ("run", "-m", "optimizer=sgd", "optimizer.lr=0.01,0.1", "problem=rosenbrock", "seed=range(0,100)"),
+        ("run", "-m", "optimizer=adam", "problem=rosenbrock", "seed=range(95,105)"),
+        ("run", "-m", "optimizer=adam,sgd", "problem=quadratic", "seed=range(1000,1010)"),
+        ("run", "-m", "optimizer=sgd", "problem=rosenbrock", "steps=6", "seed=3"),
+        ("run", "-m", "optimizer=sgd", "problem=rosenbrock", "record.points=2", "seed=range(90,100)"),
+        ("tune", "-m", "optimizer=rmsprop", "problem=logistic", "problem.data=wine", *search),
+    ):
+        assert here(folder, *command[:1], *command[1:2], *SHORT, *command[2:]).code == 0
+    return folder / "results"
+
+
+def numbers_of_seeds(runs: pd.DataFrame) -> pd.Series:
+    """Return how many seeds each setting has, tuning seeds apart."""
+    names = [name for name in runs if str(name).startswith(("optimizer", "problem"))]
+    keys = runs[[*names, "steps"]].astype(object).fillna("none").astype(str).agg(" ".join, axis=1)
+    return runs.groupby([keys, runs["seed"] >= FIRST_TUNING_SEED])["seed"].nunique()
+
+
+@pytest.mark.parametrize("most", [20, 60, 100, 200, 240])
+@pytest.mark.parametrize("at_once", [sample.AT_ONCE, 1])
+def test_nothing_vanishes_from_a_sample(
+    uneven: Path, monkeypatch: pytest.MonkeyPatch, most: int, at_once: int
 ) -> None:
-    short = ("steps=5", "record.points=3", "study=some")
-    search = ("tune.trials=3", "tune.budgets=[1]", "seed=0,1")
-    assert here(tmp_path, "tune", "-m", "optimizer=sgd", "problem=rosenbrock", *search, *short).code == 0
-    assert here(tmp_path, "run", "-m", "optimizer=adam", "problem=quadratic", "seed=5,6", *short).code == 0
+    monkeypatch.setattr(sample, "AT_ONCE", at_once)
+    store = Store(uneven / "uneven")
+    part = store.within(most)
+    assert part.sample is not None
+    runs = part.runs()
+    assert len(runs) <= most
+    assert runs["run"].is_unique
+    whole, shown = numbers_of_seeds(store.runs()), numbers_of_seeds(runs)
+    pd.testing.assert_series_equal(shown, whole.clip(upper=part.sample.seeds))
+    assert part.sample.cells["runs"].sum() == store.count()
+    together = runs[(runs["problem"] == "rosenbrock") & (runs["steps"] == 5)]
+    shared = together.groupby("seed")["optimizer"].nunique()
+    assert (shared == 2).sum() == min(part.sample.seeds, 5)  # of those that both have, 95 to 99
+
+
+def test_as_many_seeds_are_taken_as_fit() -> None:
+    assert [sample.most_seeds(np.array([3, 1, 10]), most) for most in (3, 4, 5, 7, 8, 13, 14, 99)] == [
+        *(1, 1, 2, 3, 4, 9, 10, 10)
+    ]
+
+
+def test_scattered_seeds_are_taken_from_the_lowest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for optimizer, seeds in (("sgd", "1,3,5,7,9,11"), ("adam", "9,11,13,15,17,19")):
+        grid = (f"optimizer={optimizer}", "problem=rosenbrock", f"seed={seeds}", *SHORT)
+        assert here(tmp_path, "run", "-m", *grid).code == 0
+    store = Store(tmp_path / "results" / "uneven")
+    assert set(store.within(4).runs()["seed"]) == {9, 11}
+    monkeypatch.setattr(sample, "MOST_ENDS", 23)  # a range for each seed has two
+    assert set(store.within(4).runs()["seed"]) == {1, 3, 9, 11}
+
+
+def test_a_report_on_an_uneven_sample_names_what_it_shows(
+    uneven: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     without_pictures(monkeypatch)
-    monkeypatch.setattr(report, "MOST_RUNS", 6)
-    assert here(tmp_path, "report", "study=some").code == 0
-    text = (tmp_path / "results" / "some" / "report" / "report.md").read_text(encoding="utf-8")
-    below = Store(tmp_path / "results" / "some").within(6).below
-    assert below == 2
-    assert "The tuning seeds are not among them. There is none of adam on quadratic." in text
+    monkeypatch.setattr(report, "MOST_RUNS", 60)
+    assert here(uneven.parent, "report", "study=uneven").code == 0
+    folder = uneven / "uneven" / "report"
+    table = pd.read_csv(folder / "tables" / "sample.csv")
+    assert table["of"].sum() == Store(uneven / "uneven").count()
+    runs = runs_behind("sample", folder, uneven)
+    assert table["shown"].sum() == len(runs)
+    assert set(table["optimizer"]) == set(runs["optimizer"]) == {"sgd", "adam", "rmsprop"}
 
 
 def test_of_too_many_recorded_steps_those_of_the_first_seeds_are_read(
@@ -166,12 +236,13 @@ def test_of_too_many_recorded_steps_those_of_the_first_seeds_are_read(
     assert f"What is drawn or computed from histories is of seeds {first[0]} to {first[1]}." in text
 
 
-def test_a_report_on_a_seed_with_too_many_runs_is_refused(
-    study: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_report_on_too_many_settings_is_refused(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "MOST_RUNS", 11)
     ended = here(study.parent, "report", "study=some")
-    line = "error: study=some: seed 0 alone has 12 runs, at most 11 fit into memory\n"
+    line = (
+        "error: study=some: a report shows a run of each setting at least, at most 11 fit into memory, and "
+        "there are more settings\n"
+    )
     assert (ended.err, ended.out, ended.code) == (line, "", 2)
 
 
