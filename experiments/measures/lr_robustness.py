@@ -78,8 +78,14 @@ def pieces(draws: int, size: int) -> list[int]:
 
 def grid(part: pd.DataFrame, column: str) -> Array:
     """Return a column as (learning rates, seeds), of the seeds that ran at every learning rate."""
-    wide = part.astype({column: float}).pivot_table(index=LR, columns="seed", values=column, aggfunc="first")
-    return wide.dropna(axis=1).to_numpy(float)
+    known = part[LR].notna().to_numpy()
+    lrs, seeds, values = (part[key].to_numpy(float)[known] for key in (LR, "seed", column))
+    (lrs, row), (seeds, at) = (np.unique(keys, return_inverse=True) for keys in (lrs, seeds))
+    place, first = np.unique(row * len(seeds) + at, return_index=True)  # of a run that is there twice
+    wide = np.full(len(lrs) * len(seeds), np.nan)
+    wide[place] = values[first]
+    wide = wide.reshape(len(lrs), len(seeds))
+    return wide[:, ~np.isnan(wide).any(axis=0)]
 
 
 def widths(lrs: Array, scores: Array, factor: float, kind: Measure) -> Array:
