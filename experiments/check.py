@@ -79,7 +79,11 @@ def words_for(config: DictConfig) -> Where:
 
 def uneven(store: Store, where: Where) -> Iterator[str]:
     """Yield the lines that tell where a study has holes: what a report leaves out, and what fills them."""
-    runs = distinct(store.within(MOST_READ).runs())
+    try:
+        runs = distinct(store.within(MOST_READ).runs())
+    except ValueError as error:  # more settings than fit into memory
+        yield f"not looked at, where the study is uneven: {error}"
+        return
     if runs.empty:
         return
     parts = split(runs, where)
@@ -88,7 +92,7 @@ def uneven(store: Store, where: Where) -> Iterator[str]:
     for row in rows[:MOST_LINES]:
         fill = "" if row["command"] == NOTHING else f": {row['command']}"
         yield (
-            f"uneven: {row['optimizer']} on {row['problem']}, seeds {row['seeds']}, {row['runs']:,} runs, "
+            f"uneven: {row['optimizer']} on {row['problem']}, seeds {row['seeds']}, {counted(row['runs'], 'run')}, "
             f"{row['why']}{fill}"
         )
     if len(rows) > MOST_LINES:

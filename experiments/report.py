@@ -88,8 +88,8 @@ def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, fact
         yield Table("sample", "Which runs are shown, of how many", sample_table(store.sample, runs))
     if len(traced) < len(best):
         yield Text(
-            f"What is drawn or computed from histories is of {len(traced):,} of {len(best):,} runs, the "
-            f"first ones of each optimizer on each problem: {words(spans(traced['seed']))}."
+            f"What is drawn or computed from histories is of {len(traced):,} of {counted(len(best), 'run')}, "
+            f"the first of each optimizer on each problem: {words(spans(traced['seed']))}."
         )
     yield from table_parts(runs, by_use, chosen, traced, history, measure, factor, where)
     yield Text("## Figures")
@@ -157,8 +157,8 @@ def overview(store: Store, runs: pd.DataFrame) -> str:
     stale = f" Left out: {counted(outdated, 'run')} of older code." if outdated else ""
     if store.sample is not None:
         stale += (
-            f" Of {counted(int(store.sample.cells['runs'].sum()), 'run')}, more than fit into memory, they are "
-            f"a sample: of each setting at most {counted(store.sample.seeds, 'seed')}, and as many tuning "
+            f" Of {counted(int(store.sample.cells['runs'].sum()), 'run')}, more than fit into memory, they "
+            f"are a sample: of each setting at most {counted(store.sample.seeds, 'seed')}, and as many tuning "
             "seeds, first those that the most optimizers have."
         )
     steps = sorted(runs["steps"].unique())

@@ -72,7 +72,7 @@ class Grid:
         runs = store.runs() if self.searched else store.runs(self.ids)
         if lacking := self.ids.difference(runs["run"] if len(runs) else ()):
             raise ValueError(
-                f"study={self.study}: {len(lacking):,} of {len(self.ids):,} runs are not in the store, and "
+                f"study={self.study}: {len(lacking):,} of {counted(len(self.ids), 'run')} not in the store, and "
                 "nothing is decided without them; the same command runs them"
             )
         if not self.searched:
@@ -332,7 +332,7 @@ def without_numbers(runs: pd.DataFrame, most: int = 6) -> Iterator[Text]:
     lost = found[found["lost"]].reset_index()
     if len(lost):
         named = [
-            f"{row.optimizer} on {row.problem} ({row.runs:,} runs, learning rates from {row.lr:g} on)"
+            f"{row.optimizer} on {row.problem} ({counted(row.runs, 'run')}, learning rates from {row.lr:g} on)"
             for row in lost.head(most).itertuples()
         ]
         more = f", and {len(lost) - most} more" if len(lost) > most else ""

@@ -279,7 +279,7 @@ def test_a_tuned_claim_is_decided_on_its_own_runs_of_a_mixed_study(mixed: Path) 
 
 def test_nothing_is_decided_without_runs_that_a_claim_asks_for(mixed: Path) -> None:
     there = Store(mixed / "s").runs()["run"].astype(str)
-    with pytest.raises(ValueError, match="study=s: 1 of 2 runs are not in the store, and nothing is decided"):
+    with pytest.raises(ValueError, match="study=s: 1 of 2 runs not in the store, and nothing is decided"):
         reproduce.Grid("s", frozenset([there[0], "lost"])).evidence(mixed)
     assert len(reproduce.Grid("s", frozenset(there[:2])).evidence(mixed).runs) == 2
 

@@ -256,7 +256,7 @@ def test_where_all_diverged_no_learning_rate_is_named() -> None:
     best = tables.best_settings(runs)
     none = tables.without_setting(best, runs, "suboptimality")
     assert list(none["optimizer"]) == ["sgd"] * 3
-    assert none["note"].iloc[0] == "all 27 runs diverged; the smallest learning rate tried is 0.01"
+    assert none["note"].iloc[0] == "all of 27 runs diverged; the smallest learning rate tried is 0.01"
     noted = tables.noted(best, none).set_index(["problem", "optimizer"])
     assert np.isnan(noted.loc[("quadratic", "sgd"), "optimizer.lr"])
     assert noted.loc[("quadratic", "adam"), "optimizer.lr"] == 0.1

@@ -380,8 +380,8 @@ def test_the_closing_table_names_no_learning_rate_where_all_diverged(tmp_path: P
     grid = ("-m", "optimizer=sgd,adam", "problem=quadratic", "seed=0,1", "steps=200", "optimizer.lr=10,100")
     ended = here(tmp_path, "run", *grid, "study=s")
     assert "all diverged" in ended.out
-    line = "sgd on quadratic: no best setting, all 4 runs diverged; the smallest learning rate tried is 10"
+    line = "sgd on quadratic: no best setting, all of 4 runs diverged; the smallest learning rate tried is 10"
     assert line in ended.out
     assert [line for line in ended.out.split("\n") if line != line.rstrip()] == []
     assert here(tmp_path, "report", "study=s").code == 0
-    assert "all 4 runs diverged" in report_of(tmp_path, "s")
+    assert "all of 4 runs diverged" in report_of(tmp_path, "s")

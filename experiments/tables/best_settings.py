@@ -6,6 +6,7 @@ import pandas as pd
 from experiments.tables.measures import measure_of, target_columns
 from experiments.tables.quartiles import QUARTILES, scored, summary
 from experiments.tables.varying import LR, PAIR, hyperparameters, labelled, swept
+from experiments.wording import counted
 
 
 def by_setting(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.DataFrame:
@@ -79,7 +80,11 @@ def without_setting(best: pd.DataFrame, runs: pd.DataFrame, measure: str) -> pd.
     for problem, optimizer in best.loc[lost, PAIR].itertuples(index=False):
         part = cells[problem, optimizer]
         share = (part["status"] == "diverged").mean()
-        what = f"all {len(part):,} runs" if share == 1 else "half of the runs or more at every setting"
+        what = (
+            f"all of {counted(len(part), 'run')}"
+            if share == 1
+            else "half of the runs or more at every setting"
+        )
         tried = f"; the smallest learning rate tried is {part[LR].min():g}" if part[LR].notna().any() else ""
         rows.append((problem, optimizer, len(part), share, f"{what} diverged{tried}"))
     return pd.DataFrame(rows, columns=[*PAIR, "runs", "diverged", "note"])
