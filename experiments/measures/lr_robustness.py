@@ -84,8 +84,8 @@ def grid(part: pd.DataFrame, column: str) -> Array:
     place, first = np.unique(row * len(seeds) + at, return_index=True)  # of a run that is there twice
     wide = np.full(len(lrs) * len(seeds), np.nan)
     wide[place] = values[first]
-    wide = wide.reshape(len(lrs), len(seeds))
-    return wide[:, ~np.isnan(wide).any(axis=0)]
+    table = wide.reshape(len(lrs), len(seeds))
+    return table[:, ~np.isnan(table).any(axis=0)]
 
 
 def widths(lrs: Array, scores: Array, factor: float, kind: Measure) -> Array:
