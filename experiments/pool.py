@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.progress import CURRENT
+from experiments.signals import deafen_children
+from experiments.streams import keep_streams
 from experiments.wording import counted
 
 SECONDS_BETWEEN_LOOKS = 0.25
@@ -106,8 +108,9 @@ def start_server(more: Iterable[str]) -> None:
     It imports the project, and these modules, while this process goes on.
     """
     if METHOD == "forkserver":
-        from multiprocessing import forkserver
+        from multiprocessing import forkserver, resource_tracker
 
+        deafen_children(resource_tracker)
         forkserver.set_forkserver_preload([*IMPORTED, *more])
         forkserver.ensure_running()
 
@@ -122,6 +125,7 @@ def tell(counters: tuple[Any, Any], told: tuple[int, int]) -> tuple[int, int]:
 def begin_worker(counters: tuple[Any, Any], begin: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     """Make this process a worker: it counts what it runs, and dies with its parent, not before."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, and then kills this
+    keep_streams()
     parent = multiprocessing.parent_process()
     assert parent is not None
     die_when(parent.join)

@@ -31,6 +31,7 @@ from experiments.lanes import Product
 from experiments.page import Part, Table, Text, file_name, table_text, write_text, written
 from experiments.pool import Pool, cores
 from experiments.report import search_alarms, search_parts
+from experiments.signals import APART
 from experiments.sources import FOLDER, INDEX, Section, write_index, write_listing
 from experiments.store import Store
 from experiments.tables import LR, PAIR, labelled
@@ -264,7 +265,7 @@ def run_experiment(name: str, results: Path) -> None:
     one_core = "hydra/launcher=basic"
     arguments = ["-m", "experiments.run", "-m", f"+experiment={name}", f"results={results}", one_core]
     with subprocess.Popen(
-        [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **APART
     ) as process:
         assert process.stderr is not None
         for line in process.stderr:

@@ -18,6 +18,7 @@ import pandas as pd
 
 from experiments.loop import BLAS, block_size
 from experiments.page import table_text
+from experiments.signals import APART
 from experiments.wording import counted
 from optim.rmsprop import RMSprop
 from problems.quadratic import QuadraticFit
@@ -91,6 +92,7 @@ def whole(folder: Path, name: str, *arguments: str) -> Whole:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        **APART,
     )
     with process:
         while True:

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from experiments.benchmark.case import CONTESTANTS, Case
 from experiments.benchmark.worker import FirstCall, Repetition
+from experiments.signals import APART
 
 ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -167,7 +168,7 @@ def process() -> Iterator[subprocess.Popen[str]]:
     environment = os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-m", "experiments.benchmark.worker"]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, **APART
     ) as child:
         try:
             yield child

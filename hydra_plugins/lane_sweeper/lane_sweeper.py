@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from importlib import import_module
 from typing import Any
 
 from hydra.core.plugins import Plugins
@@ -21,6 +22,9 @@ EXTRAS = {
     "hydra_ray_launcher": "ray",
     "hydra_submitit_launcher": "slurm",
 }
+
+
+JOBLIBS_TRACKERS = ("multiprocessing.resource_tracker", "joblib.externals.loky.backend.resource_tracker")
 
 
 class LaneSweeper(Sweeper):
@@ -77,9 +81,12 @@ class LaneSweeper(Sweeper):
 
     def launch_once(self, batches: Sequence[Any]) -> list[Any]:
         """Return what each batch came to, or the exception that ended it, unless the launcher raises."""
+        from experiments.signals import deafen_children
         from hydra_plugins.lane_sweeper.awaited import every_job_awaited
 
         assert self.launcher is not None
+        if type(self.launcher).__module__.startswith("hydra_plugins.hydra_joblib_launcher."):
+            deafen_children(*map(import_module, JOBLIBS_TRACKERS))
         overrides = [[f"batch={quoted(batch.text())}"] for batch in batches]
         submitit = type(self.launcher).__module__.startswith("hydra_plugins.hydra_submitit_launcher.")
         with every_job_awaited() if submitit else nullcontext():
