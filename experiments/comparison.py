@@ -30,7 +30,7 @@ def comparison_parts(runs: pd.DataFrame, measure: str, factor: float) -> Iterato
     """Yield the alarms, and the comparison over problems at settings chosen on other seeds."""
     runs = tables.labelled(runs)
     choosing, reported = split_seeds(runs)
-    best = tables.best_settings(choosing, measure)
+    best = tables.best_settings(choosing, measure, reported)
     chosen = tables.runs_at(reported, best)
     same = choosing is reported
     yield Text("## Comparison")

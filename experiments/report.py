@@ -80,6 +80,8 @@ def made_by(study: str) -> str:
 def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, factor: float) -> Iterator[Part]:
     """Yield the parts of a study's report."""
     runs = tables.labelled(runs)  # once for all, so that a problem has one name in every part
+    if tables.LR not in runs:  # of no optimizer that ran
+        runs = runs.assign(**{tables.LR: np.nan})
     choosing, reported = split_seeds(runs)
     chosen = tables.settings_shown(choosing, reported, measure)
     best = tables.runs_at(reported, chosen)
