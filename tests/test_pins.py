@@ -1,4 +1,4 @@
-"""Every package that the project or an extra asks for is pinned in constraints.txt, to a version that it allows."""
+"""Every package that the project or an extra asks for has a pin in constraints.txt, one that it allows."""
 
 import tomllib
 
