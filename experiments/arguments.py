@@ -188,7 +188,7 @@ def unknown_key(override: str, config_name: str) -> str:
         if owners:
             have = "has" if len(owners) == 1 else "have"
             return f"{override}: only {', '.join(owners)} {have} {name}; choose it with {group}={owners[0]}"
-        known = "; ".join(f"{label} has {', '.join(names)}" for label, names in having.items())
+        known = "; ".join(f"{label} has {', '.join(names) or 'none'}" for label, names in having.items())
         return f"{override}: no {group} has {name}; {known}"
     chosen = [*registries, "+experiment"] if "optimizer" in groups else []
     plain = [str(key) for key in config if key not in ("defaults", "hydra", *FILLED_IN)]

@@ -79,7 +79,7 @@ def budget_parts(budget: Budget, measure: str, factor: float) -> Iterator[Part]:
     yield Text("Alarms:" if warnings else "No alarms.")
     if warnings:
         yield bullet_list(warnings)
-    chosen = tables.runs_at(parts.shown, tables.best_settings(parts.choosing, measure))
+    chosen = tables.runs_at(parts.shown, tables.best_settings(parts.choosing, measure, parts.shown))
     if chosen["optimizer"].nunique() < 2:
         yield Text("Nothing to compare: run two optimizers at least, optimizer=sgd,rmsprop.")
         return

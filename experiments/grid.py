@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -42,7 +43,7 @@ class Request:
         settings: as composed: what decides the runs, and what to do with them.
         axes: what varies, as the user wrote it.
         product: the runs to report.
-        search: the trials that come before them, if they are to be tuned.
+        search: the trials that come before them, if they are to be tuned and have something to search.
     """
 
     settings: Mapping[str, Any]
@@ -134,6 +135,8 @@ class Launch:
 
 def run_grid(requests: Sequence[Request], launch: Launch) -> None:
     """Run a grid and say how it went; what turns out to be damaged in the store is run again."""
+    for name in untuned(requests):
+        log.info(f"{name} has no search space: nothing to tune, run as it is")
     store = Store(requests[0].folder, read_only=requests[0].settings["dry_run"])
     if requests[0].settings["dry_run"]:
         foretell(requests, store, launch)
@@ -145,6 +148,12 @@ def run_grid(requests: Sequence[Request], launch: Launch) -> None:
         log.warning(f"{error}: set aside, its runs are run again")
         store.set_aside(error.file.name)
         run_grid(requests, launch)
+
+
+def untuned(requests: Sequence[Request]) -> list[str]:
+    """Return the optimizers that are to be tuned and have nothing to search, each once."""
+    asked = [request.settings for request in requests if not request.search]
+    return list(dict.fromkeys(s["optimizer"]["name"] for s in asked if s["tune"]["trials"]))
 
 
 def attempt(requests: Sequence[Request], store: Store, launch: Launch) -> None:
@@ -166,7 +175,10 @@ def attempt(requests: Sequence[Request], store: Store, launch: Launch) -> None:
         then = launched([part for parts in tuned for part in parts[1:]], launch, grid)
     finally:
         marker(grid).unlink(missing_ok=True)
-    reported = [parts[0][1] for parts in tuned if parts] or [request.product for request in requests]
+    reported = [request.product for request in requests]
+    if tuned:
+        pairs = zip(tuned, reported, strict=True)
+        reported = [parts[0][1] if parts else product for parts, product in pairs]
     closing(store, reported, total([first, then]), grid)
 
 
@@ -318,7 +330,8 @@ def ending(row: dict[Any, Any], metrics: Sequence[str]) -> str:
         )
     measured = "".join(f", {name} {row[name]:.6g}" for name in metrics)
     stalled = "; stalled, as the optimizer's state has overflowed" if row["status"] == "stalled" else ""
+    distance = "" if math.isnan(row["distance"]) else f", {row['distance']:.3g} from the minimiser"
     return (
         f"loss {row['loss']:.6g} after {row['steps']} steps{measured}, suboptimality "
-        f"{row['suboptimality']:.3g}, {row['distance']:.3g} from the minimiser{stalled}"
+        f"{row['suboptimality']:.3g}{distance}{stalled}"
     )

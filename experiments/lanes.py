@@ -254,7 +254,9 @@ def build(registry: Mapping[str, type[Any]], group: str, settings: Settings) -> 
     known = [field.name for field in fields(cls)]
     for key, value in values.items():
         if key not in known:
-            raise ValueError(f"{group}.{key}={value}: {cls.__name__} has no {key}; it has {', '.join(known)}")
+            raise ValueError(
+                f"{group}.{key}={value}: {cls.__name__} has no {key}; it has {', '.join(known) or 'none'}"
+            )
         if isinstance(value, list | dict):
             raise ValueError(f"{group}.{key} must be one value, got {value}; with -m, write several as 1,2,3")
     return cls(**values)

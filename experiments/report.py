@@ -76,6 +76,8 @@ def made_by(study: str) -> str:
 def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, factor: float) -> Iterator[Part]:
     """Yield the parts of a study's report."""
     runs = tables.labelled(runs)  # once for all, so that a problem has one name in every part
+    if tables.LR not in runs:  # of no optimizer that ran
+        runs = runs.assign(**{tables.LR: np.nan})
     where = (f"study={study}",)
     by_use = split(runs, where)
     chosen = tables.settings_shown(by_use.choosing, by_use.shown, measure)

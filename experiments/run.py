@@ -43,7 +43,7 @@ def request_from(config: DictConfig, axes: Mapping[str, str]) -> Request:
         held_out = {"seed": [settings["seed"]], **levels}
         search = tuning.checked_search(settings["tune"], settings["optimizer"], held_out)
         tuning.check_free(settings["optimizer"])
-        return Request(settings, axes, product, search)
+        return Request(settings, axes, product, search if search.space else None)
 
 
 def settings_of(config: DictConfig) -> dict[str, Any]:

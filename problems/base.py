@@ -133,7 +133,7 @@ class Instance(ABC):
 
     Attributes:
         start: (dim, lanes), where each lane begins.
-        minimum: (lanes,), the least loss there is, or a lower bound of it.
+        minimum: (lanes,), finite, the least loss there is, or a lower bound of it.
         minimiser: (dim, lanes), where that loss is; None where only a bound is known.
         stochastic: whether ``loss_and_grad`` sees a minibatch rather than all data.
     """

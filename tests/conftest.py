@@ -16,7 +16,7 @@ from optim import OPTIMIZERS, Optimizer
 from problems import PROBLEMS, Problem
 
 collect_ignore = ["reference/make_reference.py"]  # needs the extra `peers`
-collect_ignore_glob = ["trouble/*"]  # programs that tests run
+collect_ignore_glob = ["trouble/*", "newcomers/*"]  # programs and parts that tests run
 
 
 LONGEST = ("experiments", "bad_input", "run", "report", "disk", "verdicts", "figures", "check", "kills")

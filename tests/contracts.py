@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from experiments.trace import Trace
 from optim import OPTIMIZERS, Optimizer, Range
 from problems import PROBLEMS
 
+# Those that are named here are held to more than the contract: their defaults suit each other.
 OPTIMIZER_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "sgd": [
         {"momentum": 0.9, "dampening": 0.3, "weight_decay": 0.01},
@@ -98,6 +100,25 @@ def with_drawn_lanes(case: Case, lanes: int, seed: int = 0) -> Optimizer:
 def defaults(cls: type) -> dict[str, Any]:
     """Return the default of every field."""
     return {spec.name: spec.default for spec in fields(cls)}
+
+
+def arrays_in(state: Any) -> list[np.ndarray]:
+    """Return the arrays in an optimizer's state, whatever holds them, in order."""
+    if isinstance(state, np.ndarray):
+        return [state]
+    if is_dataclass(state):
+        state = [getattr(state, spec.name) for spec in fields(state)]
+    parts = state.values() if isinstance(state, Mapping) else state
+    return [a for part in parts for a in arrays_in(part)] if isinstance(parts, Iterable) else []
+
+
+def form_of(state: Any) -> Any:
+    """Return the classes of which an optimizer's state is made, each with those of its parts."""
+    if is_dataclass(state):
+        return type(state), [form_of(getattr(state, spec.name)) for spec in fields(state)]
+    if isinstance(state, Mapping):
+        return type(state), {key: form_of(part) for key, part in state.items()}
+    return type(state), [form_of(part) for part in state] if isinstance(state, tuple | list) else []
 
 
 def same_bits(a: Any, b: Any) -> bool:

@@ -139,7 +139,7 @@ def test_whatever_is_typed_ends_with_runs_or_with_one_line(grid: bool, arguments
 def test_whatever_number_a_hyperparameter_or_constant_gets(data: st.DataObject) -> None:
     group = data.draw(st.sampled_from(["optimizer", "problem"]))
     registry = {"optimizer": OPTIMIZERS, "problem": PROBLEMS}[group]
-    name = data.draw(st.sampled_from(sorted(registry)))
+    name = data.draw(st.sampled_from(sorted(name for name, cls in registry.items() if fields(cls))))
     key = data.draw(st.sampled_from([field.name for field in fields(registry[name])]))
     value = data.draw(st.floats().map(repr) | st.integers(-2, 5).map(str) | numbers)
     ended = typed(f"{group}={name}", f"{group}.{key}={value}")
@@ -176,16 +176,17 @@ def test_whatever_a_study_is_called_its_folder_is_below_the_results(study: str, 
 
 # --- What was found that way, and what is said ---
 
+NAMES = ", ".join(sorted(OPTIMIZERS))
 NO_KEY = "there is no such key; there are optimizer, problem, +experiment, seed, steps, record, "
 GRAMMAR = "not of Hydra's grammar; a value with special characters needs quotes of its own"
 SAID: list[tuple[list[str], str]] = [
     (["~seed"], "~seed: no setting can be taken away; what is not written has its default"),
     (["-m", "~optimizer", "seed=1,2"], "~optimizer: no setting can be taken away; what is not written has "),
     (["~optimizer.search.nope"], "Could not delete from config. 'optimizer.search.nope' does not exist."),
-    (["-m", "optimizer=3,sgd"], "optimizer must be one of adagrad, adam, rmsprop, sgd, got '3'"),
-    (["optimizer=[sgd,adam]"], "optimizer must be one of adagrad, adam, rmsprop, sgd, got '['sgd', 'adam']'"),
-    (["optimizer=${problem}"], "optimizer must be one of adagrad, adam, rmsprop, sgd, got '"),
-    (["optimizer.name=[1]"], "optimizer must be one of adagrad, adam, rmsprop, sgd, got [1]"),
+    (["-m", "optimizer=3,sgd"], f"optimizer must be one of {NAMES}, got '3'"),
+    (["optimizer=[sgd,adam]"], f"optimizer must be one of {NAMES}, got '['sgd', 'adam']'"),
+    (["optimizer=${problem}"], f"optimizer must be one of {NAMES}, got '"),
+    (["optimizer.name=[1]"], f"optimizer must be one of {NAMES}, got [1]"),
     (
         ["optimizer.lr=logspace:1e-4:1:5"],
         "optimizer.lr=logspace:1e-4:1:5: several values make a grid; add -m",

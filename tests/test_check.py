@@ -92,10 +92,12 @@ def test_a_study_as_it_was_written_is_sound(study: Path) -> None:
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_id_is_found_again_in_its_row(tmp_path: Path, optimizer: str, problem: str) -> None:
     store = Store(tmp_path)
-    cell = cell_of(settings(optimizer, problem), {"seed": [0, 3], "optimizer.lr": [1e-3, 1 / 3]})
+    ranges = OPTIMIZERS[optimizer].hyperparameters()
+    first = {f"optimizer.{name}": [1e-3, 1 / 3] for name in list(ranges)[:1]}
+    cell = cell_of(settings(optimizer, problem), {"seed": [0, 3], **first})
     store.write(cell, traced(cell), PROVENANCE)
     found = audit(store)
-    assert (found.faults, found.runs, found.unsealed, found.outdated) == ((), 4, 0, 0)
+    assert (found.faults, found.runs, found.unsealed, found.outdated) == ((), 4 if first else 2, 0, 0)
 
 
 def settings(optimizer: str = "sgd", problem: str = "rosenbrock", params: bool = True) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from experiments.lanes import Cell, cell_of, checked_integer, checked_study
 from optim import OPTIMIZERS
 from problems import PROBLEMS
 
+NAMES = ", ".join(sorted(OPTIMIZERS))
 RECORD = {"points": 5, "params": False}
 
 
@@ -309,8 +310,8 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"record": {**RECORD, "points": 1}}, {}, "record.points must be an integer in [2, 1000000], got 1"),
     ({"record": {**RECORD, "params": 1}}, {}, "record.params must be true or false, got 1"),
     ({"record": 3}, {}, "record must be points and params (record.points=100), got 3"),
-    ({"optimizer": {"name": "lion"}}, {}, "optimizer must be one of adagrad, adam, rmsprop, sgd, got 'lion'"),
-    ({"optimizer": {"name": None}}, {}, "optimizer must be one of adagrad, adam, rmsprop, sgd, got None"),
+    ({"optimizer": {"name": "lion"}}, {}, f"optimizer must be one of {NAMES}, got 'lion'"),
+    ({"optimizer": {"name": None}}, {}, f"optimizer must be one of {NAMES}, got None"),
     (
         {"optimizer": {"name": "rmsprop", "beta1": 0.5}},
         {},

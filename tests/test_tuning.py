@@ -53,8 +53,8 @@ def test_an_unknown_distribution_is_named() -> None:
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_search_space_lies_in_the_declared_ranges(name: str) -> None:
-    space = OmegaConf.to_container(OmegaConf.load(ROOT / "conf" / "optimizer" / f"{name}.yaml").search)
-    drawn = tuning.draw(space, 256, "sobol")  # type: ignore[arg-type]
+    written = OmegaConf.load(ROOT / "conf" / "optimizer" / f"{name}.yaml")
+    drawn = tuning.draw(written.get("search", {}), 256, "sobol")
     OPTIMIZERS[name](**{key.removeprefix("optimizer."): values for key, values in drawn.items()})
 
 

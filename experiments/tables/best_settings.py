@@ -33,15 +33,20 @@ def ranked_settings(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.Da
     return ranked.drop(columns=list(order))
 
 
-def best_settings(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.DataFrame:
+def best_settings(
+    runs: pd.DataFrame, measure: str = "suboptimality", reported: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return the setting with the best median for each problem and optimizer: ``ranked_settings``.
+
+    What varies among the runs ``reported`` is told as well, so that the settings can be found there.
 
     Columns: problem, optimizer, the learning rate and the hyperparameters that vary,
     runs, median, q25, q75, diverged, then settings_compared and runs_compared.
     """
     runs = scored(runs, measure)
     ranked = ranked_settings(runs, measure)
-    best = ranked.drop_duplicates(PAIR)[[*PAIR, *swept(runs), "runs", *QUARTILES, "diverged"]]
+    keys = swept(runs if reported is None else pd.concat([runs, reported]))
+    best = ranked.drop_duplicates(PAIR)[[*PAIR, *keys, "runs", *QUARTILES, "diverged"]]
     compared = ranked.groupby(PAIR, observed=True)["runs"].agg(settings_compared="size", runs_compared="sum")
     return best.merge(compared.reset_index(), on=PAIR, how="left")
 
@@ -52,9 +57,9 @@ def settings_shown(choosing: pd.DataFrame, reported: pd.DataFrame, measure: str)
     Columns: those of ``best_settings``, the numbers from the runs that are reported, and
     median_when_chosen from those that chose. Just ``best_settings`` if they are the same runs.
     """
-    best = best_settings(choosing, measure)
     if choosing.index.equals(reported.index):
-        return best
+        return best_settings(choosing, measure)
+    best = best_settings(choosing, measure, reported)
     numbers = ["runs", *QUARTILES, "diverged"]
     shown = summary(scored(runs_at(reported, best), measure), PAIR).astype({"problem": str})
     table = best.drop(columns=numbers).astype({"problem": str}).merge(shown, on=PAIR, how="left")

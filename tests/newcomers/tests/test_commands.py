@@ -1,0 +1,70 @@
+"""The commands on the smallest optimizers and problem that there can be."""
+
+from pathlib import Path
+
+import pytest
+from command_line import Ended, here
+
+from experiments.sources import runs_behind
+from experiments.store import Store
+
+GRID = ("-m", "problem=parabola,quadratic", "seed=range(0,6)", "steps=30", "record.points=5", "study=small")
+
+
+def well(ended: Ended) -> str:
+    """Return what a command printed that ended well."""
+    assert (ended.code, "Traceback" in ended.err) == (0, False), ended.err
+    return ended.out
+
+
+def report_names(folder: Path, optimizers: str) -> None:
+    """Assert that a report is made, that it names every optimizer, and that its runs are found again."""
+    well(here(folder, "check", "study=small"))
+    well(here(folder, "report", "study=small"))
+    report = folder / "results" / "small" / "report"
+    text = (report / "report.md").read_text()
+    assert [name for name in optimizers.split(",") if name not in text] == []
+    runs = runs_behind("divergence", report, folder / "results")
+    assert set(runs["optimizer"]) == set(optimizers.split(","))
+
+
+def test_a_run_says_nothing_of_a_minimiser_that_is_not_known(tmp_path: Path) -> None:
+    out = well(here(tmp_path, "run", "optimizer=fixed_step", "problem=parabola", "record.params=true"))
+    assert out.startswith("fixed_step on parabola, seed 0: loss ")
+    assert "nan" not in out
+    assert "minimiser" not in out
+
+
+@pytest.mark.parametrize("optimizers", ["fixed_step", "fixed_step,rolling"])
+def test_a_grid_and_its_report(tmp_path: Path, optimizers: str) -> None:
+    well(here(tmp_path, "run", *GRID, f"optimizer={optimizers}", "record.params=true"))
+    again = well(here(tmp_path, "run", *GRID, f"optimizer={optimizers}", "record.params=true"))
+    runs = 12 * len(optimizers.split(","))
+    assert again.splitlines()[-1] == f"0 runs done, {runs} reused; stored in results/small"
+    well(here(tmp_path, "run", *GRID, f"optimizer={optimizers}", "dry_run=true"))
+    report_names(tmp_path, optimizers)
+
+
+@pytest.mark.parametrize(
+    ("optimizers", "method"),
+    [("fixed_step", "sobol"), ("rolling", "random"), ("fixed_step,rolling,sgd", "random")],
+)
+def test_tuning_runs_what_cannot_be_tuned_as_it_is_and_says_so(
+    tmp_path: Path, optimizers: str, method: str
+) -> None:
+    search = ("tune.trials=4", "tune.budgets=[2]", "tune.extend=1", f"tune.method={method}")
+    ended = here(tmp_path, "tune", *GRID, f"optimizer={optimizers}", *search)
+    table = well(ended)
+    said = "fixed_step has no search space: nothing to tune, run as it is"
+    assert ended.err.count(said) == ("fixed_step" in optimizers)  # once, whatever the cells
+    assert [name for name in optimizers.split(",") if name not in table] == []
+    runs = Store(tmp_path / "results" / "small").runs()
+    assert set(runs["optimizer"]) == set(optimizers.split(","))
+    report_names(tmp_path, optimizers)
+
+
+def test_a_hyperparameter_where_there_is_none(tmp_path: Path) -> None:
+    ended = here(tmp_path, "run", "optimizer=fixed_step", "optimizer.speed=1")
+    assert ended.code == 2
+    assert "no optimizer has speed; " in ended.err
+    assert "; fixed_step has none; " in ended.err
