@@ -82,9 +82,9 @@ def grid(part: pd.DataFrame, column: str) -> Array:
     lrs, seeds, values = (part[key].to_numpy(float)[known] for key in (LR, "seed", column))
     (lrs, row), (seeds, at) = (np.unique(keys, return_inverse=True) for keys in (lrs, seeds))
     place, first = np.unique(row * len(seeds) + at, return_index=True)  # of a run that is there twice
-    wide = np.full(len(lrs) * len(seeds), np.nan)
-    wide[place] = values[first]
-    wide = wide.reshape(len(lrs), len(seeds))
+    flat = np.full(len(lrs) * len(seeds), np.nan)
+    flat[place] = values[first]
+    wide = flat.reshape(len(lrs), len(seeds))
     return wide[:, ~np.isnan(wide).any(axis=0)]
 
 
