@@ -64,8 +64,9 @@ def command(config_name: str, task: Task) -> Callable[[], None]:
 
 def checked_task(task: Task, config_name: str, config: DictConfig) -> Any:
     """Do what a command is for, with a configuration that it can rely on."""
-    with bad_input_ends_here(config_name):
-        check_settings(config, config_name)
+    if config.get("batch") is None:  # what a batch holds has been checked
+        with bad_input_ends_here(config_name):
+            check_settings(config, config_name)
     return task(config)
 
 

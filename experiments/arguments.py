@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from contextlib import redirect_stderr
 from dataclasses import fields
@@ -13,7 +14,8 @@ from typing import Any
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.lane_sweeper.axes import SPACED, listed, quoted
@@ -26,6 +28,8 @@ GROUPS = ("optimizer", "problem")
 FILLED_IN = ("batch",)  # by the sweeper, never by hand
 MULTIRUN = ("-m", "--multirun")
 SEVERAL = "several values make a grid; add -m"
+GRIDS = ("config", "tune")  # the commands in which several values of a key may be written
+ONE_VALUE = re.compile(r"hydra\b.*|study|results|jobs|dry_run|fail_fast|experiment")  # even in these
 
 
 def ready(arguments: Sequence[str], config_name: str) -> list[str]:
@@ -41,6 +45,7 @@ def ready(arguments: Sequence[str], config_name: str) -> list[str]:
     for override in plain.values():
         check_key(override, config_name)
         check_choice(override)
+    check_given_once(overrides, is_grid(arguments), config_name)
     typed = [swept(plain[a], arguments) if a in plain else a for a in arguments]
     return sorted(typed, key=lambda a: a not in MULTIRUN)  # in the middle Hydra does not take it
 
@@ -94,6 +99,43 @@ def check_choice(override: str) -> None:
         raise ValueError(f"{override}: one experiment at a time; run the command once for each")
 
 
+def check_given_once(overrides: Sequence[str], grid: bool, config_name: str = "config") -> None:
+    """Raise ValueError for a key with several overrides, of which Hydra would take the last."""
+    given: dict[str, list[str]] = {}
+    for override in overrides:
+        given.setdefault(override.partition("=")[0].lstrip("+"), []).append(as_typed(override))
+    for key, several in given.items():
+        if len(several) > 1:
+            times = "twice" if len(several) == 2 else f"{len(several)} times"
+            values = list(dict.fromkeys(override.partition("=")[2] for override in several))
+            instead = instead_of(key, values, grid, config_name)
+            raise ValueError(f"{' '.join(several)}: {key} is given {times}; {instead}")
+
+
+def instead_of(key: str, values: Sequence[str], grid: bool, config_name: str) -> str:
+    """Return in words how to write these values of one key, each of which was given on its own."""
+    if len(values) == 1:
+        return "write it once"
+    joined = ",".join(values)
+    if all(re.fullmatch(r"\[.*\]", value) for value in values):
+        joined = f"[{','.join(value[1:-1].strip() for value in values)}]"
+        return f"write {shlex.quote(f'{key}={joined}')}"
+    if key.startswith("~") or config_name not in GRIDS or ONE_VALUE.fullmatch(key):
+        return "write one of them"
+    if not is_list_of_values(f"{key}={joined}", len(values)):
+        return "write all values in one, separated by commas"
+    return f"write {shlex.quote(f'{key}={joined}')}{'' if grid else ' and add -m'}"
+
+
+def is_list_of_values(override: str, least: int) -> bool:
+    """Tell whether an override is a plain list of at least so many values."""
+    try:
+        values = listed(parsed(override))
+    except HydraException:
+        return False
+    return len(values) >= least and not any(isinstance(value, Glob) for value in values)
+
+
 def parsed(override: str) -> Override:
     [found] = OverridesParser.create().parse_overrides([override])
     return found
@@ -122,6 +164,11 @@ def swept(argument: str, arguments: Sequence[str]) -> str:
     return f"{key}=choice({text or quoted(text)})"
 
 
+def as_typed(override: str) -> str:
+    """Return an override of a grid as it was typed, see ``swept``."""
+    return re.sub(r"=choice\((.*)\)$", r"=\1", override)
+
+
 def unknown_choice(group: str, value: str) -> str:
     """Return the line for a group that has no such option."""
     there = {file.stem for file in (CONF / group).glob("*.yaml")} | set(HYDRAS_OWN.get(group, ()))
@@ -130,7 +177,7 @@ def unknown_choice(group: str, value: str) -> str:
 
 def unknown_key(override: str, config_name: str) -> str:
     """Return the line for an override (key=value) whose key does not exist, with those that do."""
-    override = re.sub(r"=choice\((.*)\)$", r"=\1", override)  # as it was typed, see swept()
+    override = as_typed(override)
     group, _, name = override.partition("=")[0].rpartition(".")
     registries: dict[str, dict[str, type[Any]]] = {"optimizer": OPTIMIZERS, "problem": PROBLEMS}
     config = declared(config_name)

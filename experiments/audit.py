@@ -23,6 +23,7 @@ from experiments.loop import recorded_steps
 from experiments.parquet import Damaged, metadata_of, one_line, read_table, readable
 from experiments.seal import check_pages
 from experiments.store import Store, file_name, footer_of
+from experiments.wording import counted
 
 KINDS = ("runs", "history", "selections")
 WIDE = ("params.", "rate.")  # the columns of a history that may be many
@@ -178,11 +179,12 @@ def runs_faults(name: str, runs: pa.Table, metadata: Mapping[str, str]) -> Itera
     expected = run_ids(runs.to_pandas(), points, params, metadata["code"])
     wrong = sum(found != right for found, right in zip(ids, expected, strict=True))
     if wrong:
-        yield f"{wrong:,} of {len(ids):,} ids are not those of their settings"
+        are_not = counted(len(ids), "id is not that of its settings", "ids are not those of their settings")
+        yield f"{wrong:,} of {are_not}"
     elif name != file_name(metadata["optimizer"], metadata["problem"], ids):
         yield "its name is not that of its runs"
     if len(set(ids)) < len(ids):
-        yield f"{len(ids) - len(set(ids)):,} of {len(ids):,} runs are repeated"
+        yield f"{len(ids) - len(set(ids)):,} of {counted(len(ids), 'run is', 'runs are')} repeated"
 
 
 def narrow_part(file: Path) -> pa.Table:
@@ -249,8 +251,8 @@ def repeated(folder: Path, names: Sequence[str], runs: int) -> tuple[int, list[F
             contradictions[one, other] += wrong
     faults = []
     for (one, other), wrong in (+contradictions).items():
-        faults.append(Fault("runs", one, f"{wrong:,} of its runs have other numbers in {other}"))
-        faults.append(Fault("runs", other, f"{wrong:,} of its runs have other numbers in {one}"))
+        said = counted(wrong, "of its runs has other numbers in", "of its runs have other numbers in")
+        faults += [Fault("runs", one, f"{said} {other}"), Fault("runs", other, f"{said} {one}")]
     return copies, faults
 
 

@@ -6,12 +6,17 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 from omegaconf import DictConfig
 
 from experiments.app import bad_input_ends_here, command, disk_errors_end_here, fail
 from experiments.audit import OLD, Audit, audit
+from experiments.coverage import NOTHING, Where, missing_instances
 from experiments.lanes import checked_study
-from experiments.store import Store
+from experiments.protocol import budgets, split
+from experiments.store import MOST_READ, Store
+from experiments.terminal import distinct
+from experiments.wording import counted
 
 MOST_LINES = 20  # of what is wrong; a broken disk may have broken every file
 
@@ -26,13 +31,15 @@ def check(config: DictConfig) -> None:
     if not store.folder.is_dir():
         fail(f"study={config.study}: there is no such study in {config.results}")
     found = audit(store)
-    for line in [*contents(found, store.folder), *wrong(found)]:
+    holes = [] if found.faults else uneven(store, words_for(config))
+    for line in [*contents(found, store.folder), *holes, *wrong(found)]:
         print(line)
     bad = len({(fault.kind, fault.name) for fault in found.faults})
     if config.repair and (bad or found.left_over):
         print(f"{repaired(store, found)}; the command that made them runs again what is missing")
     elif bad:
-        fail(f"{bad:,} files are bad; repair=true sets them aside, so that their runs are run again", 1)
+        line = counted(bad, "file is bad; repair=true sets it", "files are bad; repair=true sets them")
+        fail(f"{line} aside, so that what was in there is run again", 1)
     else:
         print("sound: every file is as it was written, and every id is that of its run's settings")
 
@@ -43,25 +50,60 @@ def contents(found: Audit, folder: Path) -> Iterator[str]:
         file.stat().st_size for kind in ("runs", "history") for file in (folder / kind).glob("*.parquet")
     )
     yield (
-        f"{folder}: {found.runs:,} runs in {found.files[0]:,} files, {found.steps:,} recorded steps, "
-        f"{size / 1e6:,.1f} MB; {found.files[1]:,} files of selections"
+        f"{folder}: {counted(found.runs, 'run')} in {counted(found.files[0], 'file')}, "
+        f"{counted(found.steps, 'recorded step')}, {size / 1e6:,.1f} MB; "
+        f"{counted(found.files[1], 'file of selections', 'files of selections')}"
     )
     for kind, count in found.versions.items():
         if len(count) > 1:
             yield f"{kind} differs: {listed(count)}"
     if found.outdated:
-        yield f"{found.outdated:,} runs are of older code: tables leave them out"
+        outdated = counted(found.outdated, "run is", "runs are")
+        yield f"{outdated} of older code: left out of tables"
     if found.copies:
-        yield f"{found.copies:,} runs are there once more with the same numbers: tables count them once"
+        copies = counted(found.copies, "run is", "runs are")
+        yield f"{copies} there once more with the same numbers: counted once in tables"
     if found.unsealed:
-        yield f"{found.unsealed:,} blocks were written without a seal: a changed footer would not be noticed"
+        unsealed = counted(found.unsealed, "block was", "blocks were")
+        yield f"{unsealed} written without a seal: a changed footer would not be noticed"
     if found.left_over:
-        yield f"{len(found.left_over):,} temporary files are left over, older than {OLD / 3600:.0f} h"
+        left_over = counted(len(found.left_over), "temporary file is", "temporary files are")
+        yield f"{left_over} left over, older than {OLD / 3600:.0f} h"
+
+
+def words_for(config: DictConfig) -> Where:
+    """Return the words that name the study in a command."""
+    elsewhere = (f"results={config.results}",) if config.results != "results" else ()
+    return (f"study={config.study}", *elsewhere)
+
+
+def uneven(store: Store, where: Where) -> Iterator[str]:
+    """Yield the lines that tell where a study has holes: what a report leaves out, and what fills them."""
+    try:
+        runs = distinct(store.within(MOST_READ).runs())
+    except ValueError as error:  # more settings than fit into memory
+        yield f"not looked at, where the study is uneven: {error}"
+        return
+    if runs.empty:
+        return
+    parts = split(runs, where)
+    lost = [missing_instances(budget.split.runs, where) for budget in budgets(parts, where)]
+    rows = pd.concat([parts.left_out, *lost], ignore_index=True).to_dict("records")
+    for row in rows[:MOST_LINES]:
+        fill = "" if row["command"] == NOTHING else f": {row['command']}"
+        yield (
+            f"uneven: {row['optimizer']} on {row['problem']}, seeds {row['seeds']}, {counted(row['runs'], 'run')}, "
+            f"{row['why']}{fill}"
+        )
+    if len(rows) > MOST_LINES:
+        yield f"uneven: and {len(rows) - MOST_LINES:,} more, which the report lists"
 
 
 def listed(count: Counter[str]) -> str:
     """Return versions with how many runs each has made."""
-    return ", ".join(f"{version or 'unknown'} ({runs:,} runs)" for version, runs in count.most_common())
+    return ", ".join(
+        f"{version or 'unknown'} ({counted(runs, 'run')})" for version, runs in count.most_common()
+    )
 
 
 def wrong(found: Audit) -> Iterator[str]:
@@ -79,7 +121,8 @@ def repaired(store: Store, found: Audit) -> str:
     for file in found.left_over:
         store.set_aside(file.name, [str(file.parent.relative_to(store.folder))])
     place = store.folder / "set_aside"
-    return f"set aside {len(bad):,} blocks and {len(found.left_over):,} temporary files in {place}"
+    temporary = counted(len(found.left_over), "temporary file")
+    return f"set aside {counted(len(bad), 'block')} and {temporary} in {place}"
 
 
 main = command("check", check)

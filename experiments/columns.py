@@ -22,7 +22,7 @@ def run_columns(cell: Cell, trace: Trace) -> dict[str, Any]:
     diverged = trace.diverged_at >= 0
     return {
         **{str(key): pa.array(column, from_pandas=True) for key, column in cell.runs.items()},
-        "status": np.where(diverged, "diverged", "ok"),
+        "status": np.select([diverged, trace.stalled], ["diverged", "stalled"], "ok"),
         "diverged_at": pa.array(trace.diverged_at, mask=~diverged),
         "loss": trace.loss[-1],
         "best_loss": trace.best_loss,

@@ -95,8 +95,9 @@ def varied_pair(runs: pd.DataFrame) -> tuple[str, str] | None:
 
 
 def fitted_curve(study: Study) -> Picture | str:
-    rows = study.best[named(study.best, ["quadratic"]) & (study.best["status"] == "ok")]
-    if rows.empty or "params.0" not in study.history:
+    known = study.best["run"].astype(str).isin(recorded(study.history, "params.0"))
+    rows = study.best[known & named(study.best, ["quadratic"]) & (study.best["status"] == "ok")]
+    if rows.empty:
         return "the fitted curve: run problem=quadratic with record.params=true"
     row = rows.sort_values(["seed", "suboptimality"]).iloc[0]
     return Picture(
@@ -105,6 +106,13 @@ def fitted_curve(study: Study) -> Picture | str:
         fit_of(row, study.history),
         runs=rows[rows["run"] == row["run"]],
     )
+
+
+def recorded(history: pd.DataFrame, column: str) -> set[str]:
+    """Return the runs of which a column of the history was recorded: some of a study may be without."""
+    if column not in history:
+        return set()
+    return set(history.loc[history[column].notna(), "run"].astype(str).unique())
 
 
 def named(runs: pd.DataFrame, problems: list[str]) -> pd.Series[bool]:
@@ -126,16 +134,36 @@ def fit_of(row: pd.Series, history: pd.DataFrame, title: str | None = None) -> F
 
 
 def path_figure(study: Study) -> Picture | str:
-    if "params.0" not in study.history:
+    known = study.best[study.best["run"].astype(str).isin(recorded(study.history, "params.0"))]
+    if known.empty:
         return "paths on the contours: run problem=quadratic,rosenbrock with record.params=true"
-    drawn = study.best[study.best["seed"] == study.best["seed"].min()]
+    drawn = of_one_seed(known)
     landscapes = list(landscapes_of(drawn))
     if not landscapes:
         return "paths on the contours: run problem=quadratic or problem=rosenbrock problem.dim=2"
     shown = drawn[drawn["problem"].astype(str).isin([landscape.problem for landscape in landscapes])]
     figure = figures.paths(landscapes, study.history, shown, optimizers=NAMES)
-    caption = f"Paths of seed {drawn['seed'].min()} at the best settings"
+    seeds = ", ".join(str(seed) for seed in sorted(shown["seed"].unique()))
+    caption = f"Paths of seed {seeds} at the best settings{of_those_recorded(study.best, known)}"
     return Picture("paths", caption, figure, runs=shown)
+
+
+def of_one_seed(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs of one seed on each problem: the lowest of those that the most optimizers have."""
+    pairs = runs.groupby(["problem", "seed"], observed=True)["optimizer"].nunique().rename("count")
+    order = pairs.reset_index().sort_values(["count", "seed"], ascending=[False, True])
+    first = order.drop_duplicates("problem")
+    there = pd.MultiIndex.from_frame(runs[["problem", "seed"]].astype({"problem": str}))
+    return runs[there.isin(pd.MultiIndex.from_frame(first[["problem", "seed"]].astype({"problem": str})))]
+
+
+def of_those_recorded(runs: pd.DataFrame, known: pd.DataFrame) -> str:
+    """Return in words which cells have no recorded parameters, if some do not; empty if all have them."""
+    there = pd.MultiIndex.from_frame(known[tables.PAIR].astype(str))
+    drawable = runs[named(runs, list(CONTOURS))]
+    lacking = drawable[~pd.MultiIndex.from_frame(drawable[tables.PAIR].astype(str)).isin(there)]
+    pairs = lacking[["optimizer", "problem"]].astype(str).drop_duplicates().agg(" on ".join, axis=1)
+    return f"; without record.params=true, and not drawn: {', '.join(pairs)}" if len(pairs) else ""
 
 
 def landscapes_of(runs: pd.DataFrame) -> Iterator[figures.Landscape]:
@@ -183,13 +211,15 @@ def problem_of(row: pd.Series, name: str) -> Problem:
 
 
 def rate_figure(study: Study) -> Picture | str:
-    if "rate.0" not in study.history:
+    known = study.best[study.best["run"].astype(str).isin(recorded(study.history, "rate.0"))]
+    if known.empty:
         return "effective learning rates: run with record.params=true"
-    small = study.best[named(study.best, list(CONTOURS))]
+    small = known[named(known, list(CONTOURS))]
     if small.empty:
         return "effective learning rates: run problem=quadratic or problem=rosenbrock"
     figure = figures.effective_rates(study.history, small)
-    caption = "Effective learning rate of each parameter, median and quartiles"
+    lacking = of_those_recorded(study.best, known)
+    caption = f"Effective learning rate of each parameter, median and quartiles{lacking}"
     return Picture("effective_rates", caption, figure, runs=small)
 
 

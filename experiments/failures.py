@@ -12,6 +12,7 @@ from typing import Any
 
 from experiments.lanes import Cell, plain
 from experiments.shards import Shard
+from experiments.wording import counted
 
 LAST_LINES = 6
 
@@ -94,5 +95,5 @@ def summary(failures: Sequence[Failure]) -> Iterator[str]:
         first = alike[0]
         cells = dict.fromkeys(f"{failure.optimizer} on {failure.problem}" for failure in alike)
         count = sum(failure.count for failure in alike)
-        yield f"{count:,} runs of {', '.join(cells)} failed with {kind}: {first.message}"
+        yield f"{counted(count, 'run')} of {', '.join(cells)} failed with {kind}: {first.message}"
         yield from (f"    {line}" for line in first.where)

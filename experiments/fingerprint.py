@@ -10,6 +10,7 @@ from importlib.util import find_spec, resolve_name
 from types import ModuleType
 
 from experiments import loop
+from experiments.syntax import canonical
 from optim import OPTIMIZERS
 from problems import PROBLEMS
 
@@ -20,8 +21,8 @@ PACKAGES = ("optim", "problems", "experiments")
 def code_fingerprint(optimizer: str, problem: str) -> str:
     """Return a hash of the loop, the optimizer, the problem and all they import from here.
 
-    It is taken over the syntax tree without the strings that only document: comments,
-    layout and documentation may change without making a stored run out of date.
+    It is taken over the syntax tree without the strings that only document: comments, layout,
+    documentation and the version of Python may change without making a stored run out of date.
     """
     roots = loop.__name__, OPTIMIZERS[optimizer].__module__, PROBLEMS[problem].__module__
     text = "\n".join(f"# {name}\n{normal_source(name)}" for name in sorted(closure(roots)))
@@ -64,21 +65,8 @@ def has_source(name: str) -> bool:
 
 @cache
 def normal_source(name: str) -> str:
-    """Return the source of a module without comments, layout and strings that only document."""
-    tree = ast.parse(inspect.getsource(module(name)))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = [line for line in node.body if not is_documentation(line)] or [ast.Pass()]
-    return ast.unparse(tree)
-
-
-def is_documentation(line: ast.stmt) -> bool:
-    """Tell whether a statement is a string alone, as docstrings are."""
-    return (
-        isinstance(line, ast.Expr)
-        and isinstance(line.value, ast.Constant)
-        and isinstance(line.value.value, str)
-    )
+    """Return the source of a module as its syntax tree in words."""
+    return canonical(inspect.getsource(module(name)))
 
 
 def module(name: str) -> ModuleType:

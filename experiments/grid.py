@@ -22,6 +22,7 @@ from experiments.progress import progress
 from experiments.shards import Batch, Shard, packed
 from experiments.store import Store
 from experiments.terminal import closing_table, forecast_table
+from experiments.wording import counted
 from experiments.work import Outcome, total
 from optim import OPTIMIZERS
 
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 DECIDING = ("optimizer", "problem", "seed", "steps", "record")
 """The keys of the settings that decide what a run is."""
+MOST_LINES = 6  # of cells that lack runs
 MOST_SHOWN = 10_000_000  # runs: their table takes 160 MB a million
 
 
@@ -233,7 +235,7 @@ def opening(requests: Sequence[Request], store: Store) -> None:
     tuned = any(request.search for request in requests)
     tuning_too = ", and the best of them on the seeds to report" if tuned else ""
     runs = sum(len(request.first_runs[1]) for request in requests)
-    log.info(f"{runs:,} runs in {len(requests)} cells{tuning_too}, study {store.folder}")
+    log.info(f"{counted(runs, 'run')} in {counted(len(requests), 'cell')}{tuning_too}, study {store.folder}")
 
 
 def closing(store: Store, reported: Sequence[Product], outcome: Outcome, grid: Batch) -> None:
@@ -243,12 +245,12 @@ def closing(store: Store, reported: Sequence[Product], outcome: Outcome, grid: B
         say(reported[0], store)
     else:
         say_best(store, reported)
-        print(f"{outcome.ran:,} runs done, {outcome.reused:,} reused; stored in {store.folder}")
+        print(f"{counted(outcome.ran, 'run')} done, {outcome.reused:,} reused; stored in {store.folder}")
     if outcome.failures:
         say_failures(outcome.failures, store, grid.command)
     if outcome.failures or outcome.stopped:
         count = sum(failure.count for failure in outcome.failures)
-        reasons = [f"{count:,} runs failed"] if count else []
+        reasons = [f"{counted(count, 'run')} failed"] if count else []
         reasons += [outcome.stopped] if outcome.stopped else []
         fail(f"{'; '.join(reasons)}; the same command runs what is missing")
 
@@ -257,7 +259,7 @@ def say_best(store: Store, reported: Sequence[Product]) -> None:
     """Show the best setting of each optimizer on each problem, if that does not take too much memory."""
     runs = sum(len(product) for product in reported)
     if runs > MOST_SHOWN:
-        print(f"{runs:,} runs are too many to compare here")
+        print(f"{counted(runs, 'run is', 'runs are')} too many to compare here")
         return
     fixed = ["optimizer", "problem", "steps", "optimizer.lr", *differing([p.allowed for p in reported])]
     with store.looking_once():
@@ -265,6 +267,22 @@ def say_best(store: Store, reported: Sequence[Product]) -> None:
     rows = pd.concat(frames, ignore_index=True)
     if len(rows):
         closing_table(rows)
+    say_missing(reported, [len(frame) for frame in frames])
+
+
+def say_missing(reported: Sequence[Product], there: Sequence[int]) -> None:
+    """Say of which optimizers and problems there are fewer runs than were asked for."""
+    lacking = [
+        f"{product.optimizer(0, 1).name} on {product.problem.name}: {len(product) - count:,} of "
+        f"{counted(len(product), 'run')} are not there to compare"
+        for product, count in zip(reported, there, strict=True)
+        if count < len(product)
+    ]
+    for line in [
+        *lacking[:MOST_LINES],
+        *[f"and {len(lacking) - MOST_LINES:,} more"][: len(lacking) > MOST_LINES],
+    ]:
+        print(line)
 
 
 def differing(allowed: Sequence[Mapping[str, Sequence[Any]]]) -> list[str]:
@@ -299,7 +317,8 @@ def ending(row: dict[Any, Any], metrics: Sequence[str]) -> str:
             f"diverged at step {row['diverged_at']:.0f} of {row['steps']}; best loss {row['best_loss']:.6g}"
         )
     measured = "".join(f", {name} {row[name]:.6g}" for name in metrics)
+    stalled = "; stalled, as the optimizer's state has overflowed" if row["status"] == "stalled" else ""
     return (
         f"loss {row['loss']:.6g} after {row['steps']} steps{measured}, suboptimality "
-        f"{row['suboptimality']:.3g}, {row['distance']:.3g} from the minimiser"
+        f"{row['suboptimality']:.3g}, {row['distance']:.3g} from the minimiser{stalled}"
     )

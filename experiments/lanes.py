@@ -16,6 +16,7 @@ import pandas as pd
 
 from experiments.fingerprint import code_fingerprint
 from experiments.loop import MINIMUM_BLOCK, block_size
+from experiments.wording import counted
 from optim import OPTIMIZERS, Optimizer
 from problems import PROBLEMS, Problem
 
@@ -210,7 +211,10 @@ def check_record(record: Any) -> None:
 def check_count(product: Product) -> None:
     """Raise ValueError for more runs than can be planned."""
     if len(product) > MOST_RUNS:
-        axes = " x ".join(f"{len(values):,} values of {key}" for key, values in product.levels.items())
+        axes = " x ".join(
+            f"{counted(len(values), f'value of {key}', f'values of {key}')}"
+            for key, values in product.levels.items()
+        )
         raise ValueError(f"at most {MOST_RUNS:,} runs of one optimizer on one problem, got {axes}")
 
 

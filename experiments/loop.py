@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +71,7 @@ def check_request(optimizer: Optimizer, seeds: Seeds, steps: int, points: int) -
         length = np.shape(getattr(optimizer, key))
         if length not in ((), seeds.shape):
             raise ValueError(
-                f"{type(optimizer).__name__}: {key} has shape {length}, but there are {len(seeds)} seeds"
+                f"{type(optimizer).__name__}: {key} has shape {length}, but seeds have {seeds.shape}"
             )
 
 
@@ -149,7 +151,9 @@ def advance(instance: Instance, optimizer: Optimizer, recorded: NDArray[np.int64
             rate = -updates / grads if with_path else None
             history.record(rows[step], loss, moved_grads, moved, rate)
         params, grads = moved, moved_grads
-    return history.trace(recorded, np.where(alive, params, last_params), best_loss, diverged_at, ladder.hits)
+    stalled = alive & has_overflowed(state, len(alive))
+    params = np.where(alive, params, last_params)
+    return history.trace(recorded, params, best_loss, diverged_at, stalled, ladder.hits)
 
 
 def observe(instance: Instance, params: Array, step: int) -> tuple[Array, Array]:
@@ -165,3 +169,29 @@ def clearly_finite(loss: Array, params: Array) -> bool:
     overflows, from 1e154 on: only then is each lane looked at.
     """
     return math.isfinite(np.vdot(loss, loss) + np.vdot(params, params))
+
+
+def has_overflowed(state: Any, lanes: int) -> NDArray[np.bool_]:
+    """Tell for each lane whether a number in the optimizer's state is infinite or NaN.
+
+    What has no axis of lanes belongs to all of them.
+    """
+    overflowed = np.zeros(lanes, np.bool_)
+    for numbers in numbers_in(state):
+        finite = np.isfinite(numbers)
+        by_lane = finite.reshape(-1, lanes) if finite.shape[-1:] == (lanes,) else finite.reshape(-1, 1)
+        overflowed |= ~by_lane.all(axis=0)
+    return overflowed
+
+
+def numbers_in(state: Any) -> Iterator[Array]:
+    """Yield the floats in an optimizer's state, however it is nested."""
+    if isinstance(state, Mapping):
+        state = tuple(state.values())
+    elif is_dataclass(state):
+        state = tuple(getattr(state, part.name) for part in fields(state))
+    if isinstance(state, tuple | list):
+        for part in state:
+            yield from numbers_in(part)
+    elif (numbers := np.asarray(state)).dtype.kind in "fc":
+        yield numbers

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from experiments.figures import STYLE
 from experiments.tables import cell
+from experiments.wording import counted
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def shortened(frame: pd.DataFrame, markdown: str) -> str:
     if len(frame) <= LONGEST:
         return markdown
     lines = markdown.split("\n")[: 2 + SHOWN]
-    return "\n".join(lines) + f"\n\n{len(frame) - SHOWN} more rows are in the CSV."
+    return "\n".join(lines) + f"\n\n{counted(len(frame) - SHOWN, 'more row is', 'more rows are')} in the CSV."
 
 
 def save_figure(figure: Figure, stem: Path) -> None:

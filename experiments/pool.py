@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.progress import CURRENT
+from experiments.wording import counted
 
 SECONDS_BETWEEN_LOOKS = 0.25
 METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
@@ -57,7 +58,7 @@ class Pool:
             waiting = [job for job in waiting if job not in ended and job not in lost]
             doubtful += lost
             if lost:
-                log.warning(f"a worker process died; {len(lost)} jobs in flight are run again")
+                log.warning(f"a worker process died; {counted(len(lost), 'job')} in flight to be run again")
         for job in doubtful:
             if self.round(task, jobs, [job], 1, ended):
                 ended[job] = WorkerDied("the worker process died twice: killed, or out of memory")

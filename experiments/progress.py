@@ -21,6 +21,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from experiments.wording import counted
+
 SECONDS_BETWEEN_LINES = 5.0
 SECONDS_BETWEEN_LOOKS = 1.0
 
@@ -124,6 +126,6 @@ def lines(console: Console, total: int) -> Advance:
             last = now
             rate = done / max(now - began, 1e-9)
             left = (total - done) / rate
-            console.print(f"{done:,} of {total:,} runs, {rate:,.0f} runs/s, {left:,.0f} s left")
+            console.print(f"{done:,} of {counted(total, 'run')}, {rate:,.0f} runs/s, {left:,.0f} s left")
 
     return advance

@@ -13,26 +13,21 @@ from omegaconf import DictConfig
 
 from experiments import measures, tables, tuning
 from experiments.app import bad_input_ends_here, command, disk_errors_end_here, fail
-from experiments.comparison import (
-    best_of_k_parts,
-    by_target,
-    comparison_parts,
-    span,
-    split_seeds,
-    tuning_runs,
-)
+from experiments.comparison import best_of_k_parts, by_target, parts_of, words
+from experiments.coverage import Where, spans, unmeasured
 from experiments.drawings import DRAWINGS, Study
 from experiments.lanes import checked_study
 from experiments.page import Part, Picture, Table, Text, bullet_list, write_page
+from experiments.protocol import Split, budgets, searched_or_swept, split, tuning_runs
 from experiments.sample import Sample
-from experiments.sources import FOLDER, INDEX, Section, spans, write_sources
-from experiments.store import Store
+from experiments.sources import FOLDER, INDEX, Section, write_sources
+from experiments.store import MOST_READ, Store
 from experiments.terminal import closing_table, distinct
+from experiments.wording import counted
 from optim import OPTIMIZERS
 
 NAMES = tuple(OPTIMIZERS)
 MOST_PANELS = 12
-MOST_RUNS = 2_000_000  # their tables take some 3 GB
 MOST_STEPS = 5_000_000  # recorded, of the runs whose histories are read
 SECTION = "study"  # the name of the one listing of its runs
 
@@ -41,8 +36,8 @@ SECTION = "study"  # the name of the one listing of its runs
 def report(config: DictConfig) -> Path:
     """Write the report of a study into its folder ``report``."""
     with bad_input_ends_here():
-        store = Store(Path(config.results) / checked_study(config.study)).within(MOST_RUNS)
-    runs = distinct(store.runs())
+        store = Store(Path(config.results) / checked_study(config.study)).within(MOST_READ)
+    runs = distinct(store.runs(), store.with_params())
     if runs.empty:
         fail(no_runs(config, store.outdated()))
     with bad_input_ends_here():
@@ -66,7 +61,7 @@ def checked_factor(factor: Any) -> float:
 
 def no_runs(config: DictConfig, outdated: int) -> str:
     """Return the line for a study without runs of the present code."""
-    made = f"its {outdated:,} runs are of older code" if outdated else "it holds no runs"
+    made = f"its {counted(outdated, 'run is', 'runs are')} of older code" if outdated else "it holds no runs"
     return (
         f"study={config.study}: {made}; make some with python -m experiments.run -m "
         f"'optimizer=glob(*)' study={config.study} results={config.results}"
@@ -81,9 +76,10 @@ def made_by(study: str) -> str:
 def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, factor: float) -> Iterator[Part]:
     """Yield the parts of a study's report."""
     runs = tables.labelled(runs)  # once for all, so that a problem has one name in every part
-    choosing, reported = split_seeds(runs)
-    chosen = tables.settings_shown(choosing, reported, measure)
-    best = tables.runs_at(reported, chosen)
+    where = (f"study={study}",)
+    by_use = split(runs, where)
+    chosen = tables.settings_shown(by_use.choosing, by_use.shown, measure)
+    best = tables.runs_at(by_use.shown, chosen)
     traced = first_seeds(best, int(MOST_STEPS / max(store.steps_a_run(), 1)))
     history = store.history(traced["run"].astype(str))
     yield Text(f"# {study}")
@@ -91,8 +87,11 @@ def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, fact
     if store.sample is not None:
         yield Table("sample", "Which runs are shown, of how many", sample_table(store.sample, runs))
     if len(traced) < len(best):
-        yield Text(f"What is drawn or computed from histories is of seeds {span(traced)}.")
-    yield from table_parts(runs, chosen, traced, history, measure, factor)
+        yield Text(
+            f"What is drawn or computed from histories is of {len(traced):,} of {counted(len(best), 'run')}, "
+            f"the first of each optimizer on each problem: {words(spans(traced['seed']))}."
+        )
+    yield from table_parts(runs, by_use, chosen, traced, history, measure, factor, where)
     yield Text("## Figures")
     shown = first_problems(runs)
     if len(shown) < len(runs):
@@ -100,8 +99,8 @@ def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, fact
     drawn_from = Study(shown, first_problems(traced), history, measure, factor)
     drawn = [draw(drawn_from) for draw in DRAWINGS]
     yield from (picture for picture in drawn if isinstance(picture, Picture))
-    yield from comparison_parts(runs, measure, factor)
-    yield from best_of_k_parts(runs, measure)
+    yield from parts_of(by_use, measure, factor, where)
+    yield from best_of_k_parts(tuning_runs(runs), measure)
     yield from search_parts(store.selections())
     missing = [line for line in drawn if isinstance(line, str)]
     if missing:
@@ -137,10 +136,13 @@ def space_and_limits(chosen: pd.DataFrame, optimizer: str) -> tuple[tuning.Space
 
 
 def first_seeds(runs: pd.DataFrame, most: int) -> pd.DataFrame:
-    """Return the runs of the first seeds that together have at most so many; at least those of one seed."""
-    until = runs["seed"].value_counts().sort_index().cumsum()
-    last = max(int((until <= most).sum()), 1) - 1
-    return runs[runs["seed"] <= until.index[last]] if len(until) else runs
+    """Return as many runs of the first seeds of each optimizer on each problem as make at most so many.
+
+    As many seeds of each, if they have as many; at least one.
+    """
+    place = runs.groupby(tables.PAIR, observed=True)["seed"].rank(method="dense")
+    until = place.value_counts().sort_index().cumsum()
+    return runs[place <= max(int((until <= most).sum()), 1)]
 
 
 def first_problems(runs: pd.DataFrame) -> pd.DataFrame:
@@ -152,22 +154,32 @@ def first_problems(runs: pd.DataFrame) -> pd.DataFrame:
 def overview(store: Store, runs: pd.DataFrame) -> str:
     """Return in words what the study holds."""
     outdated = store.outdated()
-    stale = f" {outdated:,} runs of older code are left out." if outdated else ""
+    stale = f" Left out: {counted(outdated, 'run')} of older code." if outdated else ""
     if store.sample is not None:
         stale += (
-            f" Of {store.sample.cells['runs'].sum():,} runs, more than fit into memory, they are a sample: "
-            f"of each setting at most {store.sample.seeds:,} seeds, and as many tuning seeds, first those "
-            "that the most optimizers have."
+            f" Of {counted(int(store.sample.cells['runs'].sum()), 'run')}, more than fit into memory, they "
+            f"are a sample: of each setting at most {counted(store.sample.seeds, 'seed')}, and as many tuning "
+            "seeds, first those that the most optimizers have."
         )
+    steps = sorted(runs["steps"].unique())
     return (
-        f"{len(runs):,} runs: {', '.join(sorted(runs['optimizer'].astype(str).unique()))} on "
-        f"{', '.join(sorted(runs['problem'].astype(str).unique()))}, {runs['seed'].nunique():,} seeds, "
-        f"{', '.join(str(steps) for steps in sorted(runs['steps'].unique()))} steps; "
-        f"{(runs['status'] == 'diverged').mean():.1%} diverged.{stale} A diverged run counts as infinitely "
+        f"{counted(len(runs), 'run')}: {', '.join(sorted(runs['optimizer'].astype(str).unique()))} on "
+        f"{', '.join(sorted(runs['problem'].astype(str).unique()))}, "
+        f"{counted(runs['seed'].nunique(), 'seed')}, "
+        f"{', '.join(str(each) for each in steps)} step{'' if steps == [1] else 's'}; "
+        f"{(runs['status'] == 'diverged').mean():.1%} diverged."
+        f"{stalled_share(runs)}{stale} A diverged run counts as infinitely "
         "bad and is never dropped. Bands and q25 to q75 are quartiles over seeds. Which runs each table and "
         f"figure was made from: [runs.csv]({INDEX}), by setting [here]({FOLDER}/{SECTION}.csv); "
         f"`experiments.sources.runs_behind(TABLE, report)` takes them out of the store."
     )
+
+
+def stalled_share(runs: pd.DataFrame) -> str:
+    """Return in words how many runs stalled, and what that means; nothing if none did."""
+    share = (runs["status"] == "stalled").mean()
+    meaning = "a number in their optimizer's state has overflowed, so that what it belongs to stands still"
+    return f" {share:.1%} stalled: {meaning}; they count with the loss that they have." if share else ""
 
 
 def sample_table(sample: Sample, runs: pd.DataFrame) -> pd.DataFrame:
@@ -180,25 +192,27 @@ def sample_table(sample: Sample, runs: pd.DataFrame) -> pd.DataFrame:
 
 def table_parts(
     runs: pd.DataFrame,
+    by_use: Split,
     chosen: pd.DataFrame,
     traced: pd.DataFrame,
     history: pd.DataFrame,
     measure: str,
     factor: float,
+    where: Where,
 ) -> Iterator[Part]:
     """Yield the tables; ``chosen`` are the settings to show, ``history`` that of the runs ``traced``."""
-    choosing, reported = split_seeds(runs)
-    best = tables.runs_at(reported, chosen)
-    trials = tuning_runs(runs)
-    swept = runs if trials.empty else trials  # the trials of a search ran on the same seeds
+    best = tables.runs_at(by_use.shown, chosen)
+    swept = searched_or_swept(runs)
+    none = tables.without_setting(chosen, runs, measure)
     yield Text("## Tables")
-    yield Text(how_chosen(choosing, reported, measure))
+    yield Text(how_chosen(by_use, measure))
+    yield from uneven_parts(runs, by_use, chosen, measure)
     yield Table("settings", "What varies", tables.settings(runs))
-    yield Table("best_settings", f"Best setting by median {measure}", chosen)
+    yield Table("best_settings", f"Best setting by median {measure}", tables.noted(chosen, none))
     yield Table(
         "steps_to_targets",
         "Median steps until the suboptimality is that fraction of its start, at the best settings",
-        by_target(tables.steps_to_targets(reported, measure, chosen), "median"),
+        by_target(tables.steps_to_targets(by_use.shown, measure, chosen), "median"),
         best,
     )
     yield Table(
@@ -215,25 +229,55 @@ def table_parts(
         measures.lr_robustness(swept, measure, factor),
         swept,
     )
-    yield Table("divergence", "Share of all runs that diverged", tables.divergence(runs))
-    yield Table(
-        "ranks",
-        f"Rank of each optimizer's best setting by median {measure}",
-        tables.ranks(reported, measure, chosen),
-    )
+    yield Table("divergence", "Share of all runs by how they ended", tables.divergence(runs))
+    yield from rank_tables(by_use, measure, where)
 
 
-def how_chosen(choosing: pd.DataFrame, reported: pd.DataFrame, measure: str) -> str:
+def rank_tables(by_use: Split, measure: str, where: Where) -> Iterator[Table]:
+    """Yield the ranks of the optimizers, for each budget of steps."""
+    for budget in budgets(by_use, where):
+        choosing, shown = budget.split.choosing, budget.split.shown
+        ranks = tables.ranks(shown, measure, tables.settings_shown(choosing, shown, measure))
+        some = (
+            " (no rank where it did not run; the mean is over the others)"
+            if ranks.isna().any(axis=None)
+            else ""
+        )
+        after = f" after {budget.steps:,} steps" if budget.steps is not None else ""
+        caption = f"Rank of each optimizer's best setting by median {measure}{after}{some}"
+        yield Table(budget.named("ranks"), caption, ranks)
+
+
+def how_chosen(by_use: Split, measure: str) -> str:
     """Return in words which seeds choose settings, and which are shown."""
-    if choosing is reported:
+    if by_use.by_the_same_runs:
         return (
             "There are too few seeds to choose settings on some and show others: best settings are chosen by "
             "the same runs that are shown, and flatter whoever had more settings to choose from."
         )
+    if not by_use.uniform:
+        return (
+            f"Settings are chosen by the best median {measure}. The study is uneven: the seeds that choose, "
+            "and those that are shown, here and in the figures, are not the same for all."
+        )
+    row = by_use.cells.iloc[0]
     return (
-        f"Settings are chosen by the best median {measure} on seeds {span(choosing)}; what is shown of them, "
-        f"here and in the figures, is seeds {span(reported)}."
+        f"Settings are chosen by the best median {measure} on {words(row['choosing'])}; what is shown of "
+        f"them, here and in the figures, is {words(row['shown'])}."
     )
+
+
+def uneven_parts(runs: pd.DataFrame, by_use: Split, chosen: pd.DataFrame, measure: str) -> Iterator[Part]:
+    """Yield which seeds choose and are shown, where that differs, and what the tables leave out."""
+    if not by_use.uniform:
+        yield Table("seeds", "Which seeds choose settings, and which are shown", by_use.cells)
+    lost = pd.concat([by_use.left_out, unmeasured(runs, chosen, measure)], ignore_index=True)
+    if len(lost):
+        yield Text(
+            f"Not all runs can be compared: {int(lost['runs'].sum()):,} of {len(runs):,} neither choose "
+            "settings nor show how they do. The command fills the hole."
+        )
+        yield Table("left_out", "What the tables of best settings and the comparisons leave out", lost)
 
 
 main = command("report", report)

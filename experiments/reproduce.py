@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
+from numpy.typing import NDArray
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table as TerminalTable
 
 from experiments.app import CONF, command, disk_errors_end_here, fail
@@ -26,11 +27,16 @@ from experiments.claims import (
     Finding,
 )
 from experiments.illustrations import FIGURES, FURTHER_PARTS
+from experiments.lanes import Product
 from experiments.page import Part, Table, Text, file_name, table_text, write_text, written
 from experiments.pool import Pool, cores
 from experiments.report import search_alarms, search_parts
 from experiments.sources import FOLDER, INDEX, Section, write_index, write_listing
 from experiments.store import Store
+from experiments.tables import LR, PAIR, labelled
+from experiments.terminal import print_table
+from experiments.tuning import FIRST_TUNING_SEED
+from experiments.wording import counted
 from hydra_plugins.lane_sweeper.plan import Planner
 
 FURTHER = {
@@ -43,21 +49,48 @@ FURTHER = {
 
 @dataclass(frozen=True)
 class Grid:
-    """An experiment: the study that holds its runs, and the ids that its file asks for.
+    """An experiment: the study that holds its runs, and which of them its file asks for.
 
-    A tuned experiment runs more than that: what its trials led to. It is all of its study.
+    Attributes:
+        study: the name of its folder.
+        ids: the runs that its file asks for.
+        searched: of a tuned experiment, which runs more than that, the optimizer, the problem,
+            the constants, steps and seeds of each part; its trials lead to the hyperparameters.
     """
 
     study: str
     ids: frozenset[str]
-    tuned: bool
+    searched: tuple[Mapping[str, Sequence[Any]], ...] = ()
 
     def evidence(self, results: Path) -> Evidence:
-        """Return its runs, their histories, and what tuning chose."""
+        """Return its runs, their histories, and what tuning chose; runs of a study beside it are none.
+
+        Raises:
+            ValueError: runs that it asks for are not in the store.
+        """
         store = Store(results / self.study)
-        if self.tuned:
-            return Evidence(store.runs(), store.history(), store.selections())
-        return Evidence(store.runs(self.ids), store.history(self.ids))
+        runs = store.runs() if self.searched else store.runs(self.ids)
+        if lacking := self.ids.difference(runs["run"] if len(runs) else ()):
+            raise ValueError(
+                f"study={self.study}: {len(lacking):,} of {counted(len(self.ids), 'run')} not in the store, and "
+                "nothing is decided without them; the same command runs them"
+            )
+        if not self.searched:
+            return Evidence(runs, store.history(self.ids))
+        runs = runs[np.logical_or.reduce([belongs(runs, each) for each in self.searched])]
+        runs = runs.reset_index(drop=True)
+        return Evidence(runs, store.history(runs["run"].astype(str)), store.selections())
+
+
+def belongs(runs: pd.DataFrame, asked: Mapping[str, Sequence[Any]]) -> NDArray[np.bool_]:
+    """Tell which runs have the settings that are asked for, on these seeds or on tuning seeds."""
+    there = [
+        runs[key].isin(values)
+        | (runs[key].isna() & (None in values))
+        | ((key == "seed") & runs["seed"].ge(FIRST_TUNING_SEED))
+        for key, values in asked.items()
+    ]
+    return np.asarray(np.logical_and.reduce(there))
 
 
 @dataclass(frozen=True)
@@ -186,7 +219,13 @@ def grid_of(experiment: str) -> Grid:
     config = config_of(experiment)
     requests = Planner(config, loader).plan([f"+experiment={experiment}"])
     ids = frozenset(run for request in requests for run in request.product.cell().runs["run"])
-    return Grid(config.study, ids, tuned=bool(config.tune.trials))
+    searched = tuple(asked_of(request.product) for request in requests) if config.tune.trials else ()
+    return Grid(config.study, ids, searched)
+
+
+def asked_of(product: Product) -> dict[str, Sequence[Any]]:
+    """Return what a product asks for beside hyperparameters: optimizer, problem, constants, steps, seeds."""
+    return {key: values for key, values in product.allowed.items() if not key.startswith("optimizer.")}
 
 
 def config_of(experiment: str) -> DictConfig:
@@ -268,6 +307,7 @@ def claim_parts(claim: Claim, finding: Finding, evidence: Evidence) -> Iterator[
     yield Text(f"## {claim.id}: {claim.statement}")
     yield Text(f"**Verdict: {finding.verdict}.** {finding.said}")
     yield Text(f"The rule: {claim.predicate}")
+    yield from without_numbers(evidence.runs)
     if claim.revised:
         yield Text(f"Changed after a first look: {claim.revised}")
     effect = {"value": finding.effect.value, "low": finding.effect.low, "high": finding.effect.high}
@@ -281,6 +321,22 @@ def claim_parts(claim: Claim, finding: Finding, evidence: Evidence) -> Iterator[
         title = f"The verdict, which is {finding.verdict}, when one choice is made otherwise"
         yield Table(f"{claim.id}_sensitivity", title, finding.sensitivity.table)
     yield rerun(claim.id, claim.experiment, evidence)
+
+
+def without_numbers(runs: pd.DataFrame, most: int = 6) -> Iterator[Text]:
+    """Yield a line that names the optimizers and problems of which every run diverged, if there are any."""
+    cells = labelled(runs).assign(lost=runs["status"].eq("diverged").to_numpy())
+    found = cells.groupby(PAIR, observed=True).agg(
+        lost=("lost", "all"), runs=("lost", "size"), lr=(LR, "min")
+    )
+    lost = found[found["lost"]].reset_index()
+    if len(lost):
+        named = [
+            f"{row.optimizer} on {row.problem} ({counted(row.runs, 'run')}, learning rates from {row.lr:g} on)"
+            for row in lost.head(most).itertuples()
+        ]
+        more = f", and {len(lost) - most} more" if len(lost) > most else ""
+        yield Text(f"Every run diverged, so that there is no best setting, of {', '.join(named)}{more}.")
 
 
 def further_parts(task: Task, evidence: Evidence) -> Iterator[Part]:
@@ -302,7 +358,7 @@ def rerun(section: str, experiment: str, evidence: Evidence) -> Text:
     text = (CONF / "experiment" / f"{experiment}.yaml").read_text()
     question = text.splitlines()[1].removeprefix("# ")
     return Text(
-        f"{question} {len(evidence.runs):,} runs: `{command_of(experiment)}` "
+        f"{question} {counted(len(evidence.runs), 'run')}: `{command_of(experiment)}` "
         f"([settings and seeds]({FOLDER}/{section}.csv))"
     )
 
@@ -328,12 +384,12 @@ def verdict_table(findings: Sequence[tuple[Claim, Finding, str]]) -> pd.DataFram
 
 def show(verdicts: pd.DataFrame) -> None:
     """Print the verdicts."""
-    table = TerminalTable(title="Verdicts", title_justify="left")
+    table = TerminalTable()
     for name in ("claim", "verdict", "evidence"):
         table.add_column(name, overflow="fold")
     for _, row in verdicts.iterrows():
         table.add_row(row["claim"], row["verdict"], row["evidence"])
-    Console().print(table)
+    print_table("Verdicts", table)
 
 
 main = command("reproduce", reproduce)

@@ -53,8 +53,8 @@ class Batch:
     shards: tuple[Shard, ...] = ()
 
     def text(self) -> str:
-        """Return the batch as one line."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        """Return the batch as one line, in which nothing is an interpolation of OmegaConf's."""
+        return json.dumps(asdict(self), separators=(",", ":")).replace("$", r"\u0024")
 
     @classmethod
     def from_text(cls, text: str) -> Batch:

@@ -20,12 +20,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from experiments.columns import as_frame
+from experiments.coverage import spans
 from experiments.page import Part, Text
 from experiments.parquet import read_table
 from experiments.store import Store
 from experiments.tables import text
 from experiments.tables.varying import columns_of, varying
 from experiments.terminal import distinct
+from experiments.wording import counted
 
 Mask = NDArray[np.bool_]
 
@@ -139,15 +141,8 @@ def written(runs: pd.DataFrame, keys: Sequence[str]) -> pd.Series:
     return words.str.strip()
 
 
-def spans(seeds: Iterable[int]) -> str:
-    """Return whole numbers as ranges, ``0-19 30``."""
-    numbers = np.unique(np.asarray(list(seeds)))
-    parts = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
-    return " ".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else f"{part[0]}" for part in parts)
-
-
 def unspanned(words: str) -> list[int]:
-    """Return the numbers of ``spans``."""
+    """Return the numbers of ``coverage.spans``."""
     ends = [[int(end) for end in word.split("-")] for word in words.split()]
     return [number for end in ends for number in range(end[0], end[-1] + 1)]
 
@@ -178,13 +173,13 @@ def runs_behind(table: str, report: Path | str = "results/article", results: Pat
     row = index.loc[table]
     wanted = pd.read_csv(Path(report) / FOLDER / f"{row['section']}.csv", dtype=str, keep_default_na=False)
     wanted = wanted[wanted["group"].isin(row["groups"].split())]
-    found = stored(Store(Path(results) / row["study"]), wanted)
+    store = Store(Path(results) / row["study"])
+    found = stored(store, wanted)
     if len(found) > int(str(row["runs"])):  # a run that was recorded twice is shown once
-        found = distinct(found)
+        found = distinct(found, store.with_params())
     if digest(found["run"].astype(str)) != row["digest"]:
-        raise ValueError(
-            f"{table}: the store does not have its {row['runs']} runs; make them with {row['command']}"
-        )
+        missing = counted(int(str(row["runs"])), "run; make it", "runs; make them")
+        raise ValueError(f"{table}: the store does not have its {missing} with {row['command']}")
     return found
 
 

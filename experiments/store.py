@@ -33,6 +33,7 @@ from optim.base import Optimizer
 from problems.base import Problem
 
 MOST_FILES = 256  # whose ids are held, some 300 kB each: in a grid's order a file is met once or twice
+MOST_READ = 2_000_000  # runs of a study that are read at once: their tables take some 3 GB
 
 log = logging.getLogger(__name__)
 
@@ -191,6 +192,12 @@ class Store:
         frame = as_frame([self.read(file) for file in self.files_read(outdated)], ids)
         return frame.drop_duplicates("run", ignore_index=True) if len(frame) else frame
 
+    def with_params(self) -> list[str]:
+        """Return the ids of the runs whose histories have the parameters, if some have and some have not."""
+        files = self.files_read(outdated=False)
+        those = [file for file in files if self.footer(file).params == "True"]
+        return [str(run) for file in those for run in self.ids_in(file).to_pylist()] if those != files else []
+
     def runs_of(self, cell: Cell) -> pd.DataFrame:
         """Return one row a run of a cell, as far as it is stored; no file is read that cannot hold any."""
         values: Mapping[Any, Any] = dict(cell.runs.items())
@@ -290,12 +297,14 @@ class Footer(NamedTuple):
         rows: how many there are.
         code: the fingerprint of the code that made it; empty if there is none.
         optimizer, problem: of its rows.
+        params: True if their histories have the parameters, as text; empty if that is not told.
     """
 
     rows: int
     code: str
     optimizer: str
     problem: str
+    params: str
 
     @property
     def is_current(self) -> bool:
@@ -315,7 +324,8 @@ def footer_of(file: Path) -> Footer:
     with readable(file):
         check_footer(file)
         found = pq.read_metadata(file)
-        words = ((found.metadata or {}).get(key, b"").decode() for key in (b"code", b"optimizer", b"problem"))
+        keys = (b"code", b"optimizer", b"problem", b"record.params")
+        words = ((found.metadata or {}).get(key, b"").decode() for key in keys)
         return Footer(found.num_rows, *words)
 
 

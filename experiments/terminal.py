@@ -2,43 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from experiments import tables
+from experiments.coverage import unmeasured
 from experiments.estimate import Forecast
 from experiments.tables import cell
+from experiments.wording import counted
 
 
-def distinct(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return each setting and seed once, whatever was recorded of it."""
+def distinct(runs: pd.DataFrame, preferred: Collection[str] = ()) -> pd.DataFrame:
+    """Return each setting and seed once, whatever was recorded of it; of several a preferred run."""
+    if runs.empty:
+        return runs
     keys = [str(c) for c in runs if str(c).startswith(("optimizer", "problem")) or c in ("seed", "steps")]
-    return runs.drop_duplicates(keys, ignore_index=True) if len(runs) else runs
+    order = np.argsort(~runs["run"].isin(preferred).to_numpy(), kind="stable")
+    return runs.iloc[order].drop_duplicates(keys).sort_index().reset_index(drop=True)
 
 
 def closing_table(runs: pd.DataFrame, measure: str = "suboptimality") -> None:
     """Print the best setting of each optimizer on each problem; each setting and seed is there once."""
+    runs = tables.labelled(runs)
     best = tables.best_settings(runs, measure)
-    shown = Table(title=f"Best settings by median {measure}", title_justify="left")
+    none = tables.without_setting(best, runs, measure)
+    unsettled = set(none[tables.PAIR].astype(str).itertuples(index=False, name=None))
+    shown = Table()
     varied = [str(c) for c in best if str(c).startswith("optimizer.")]
     for name in ("problem", "optimizer", *(key.removeprefix("optimizer.") for key in varied)):
         shown.add_column(name)
-    for name in ("median", "diverged", "runs"):
+    ended = tables.divergence(runs).set_index(["problem", "optimizer"])
+    ends = ["diverged", "stalled"] if ended["stalled"].any() else ["diverged"]
+    for name in ("median", *ends, "runs"):
         shown.add_column(name, justify="right")
-    lost = tables.divergence(runs).set_index(["problem", "optimizer"])["diverged"]
     for _, row in best.iterrows():
-        share = lost[row["problem"], row["optimizer"]]
-        values = [row["problem"], row["optimizer"], *(row[key] for key in varied), row["median"]]
-        shown.add_row(*(cell(value) for value in values), f"{share:.0%}", f"{row['runs_compared']:,}")
-    Console().print(shown)
+        pair = row["problem"], row["optimizer"]
+        shares = [f"{share:.0%}" for share in ended.loc[pair, ends]]
+        values = [*pair, *(row[key] for key in varied), row["median"]]
+        if tuple(map(str, pair)) in unsettled:
+            values = [
+                *pair,
+                *(None for _ in varied),
+                "all diverged" if ended.loc[pair, "diverged"] == 1 else "none",
+            ]
+        shown.add_row(*(cell(value) for value in values), *shares, f"{row['runs_compared']:,}")
+    print_table(f"Best settings by median {measure}", shown)
+    for problem, optimizer, note in none[[*tables.PAIR, "note"]].itertuples(index=False):
+        print(f"{optimizer} on {problem}: no best setting, {note}")
+    for each in unmeasured(runs, best, measure).to_dict("records"):
+        print(
+            f"{each['optimizer']} on {each['problem']}: {each['why']}, {each['runs']:,} runs are not compared"
+        )
+
+
+def print_table(title: str, table: Table) -> None:
+    """Print a table under its title, which Rich would fill up with blanks to the table's width."""
+    console = Console()
+    console.print(Text(title, style="italic"))
+    console.print(table)
 
 
 def forecast_table(forecasts: Sequence[Forecast], jobs: int, workers: int, seconds: float) -> None:
     """Print what a grid holds, and what it will take."""
-    shown = Table(title="What would be run", title_justify="left")
+    shown = Table()
     for name in ("optimizer", "problem"):
         shown.add_column(name)
     for name in ("runs", "shards", "stored", "processor time", "disk"):
@@ -47,13 +78,14 @@ def forecast_table(forecasts: Sequence[Forecast], jobs: int, workers: int, secon
         runs = f"{f.runs:,}" + (f" + {f.more:,}" if f.more else "")
         numbers = f"{f.shards:,}", f"{f.stored:,}", time_text(f.seconds), size_text(f.bytes)
         shown.add_row(f.optimizer, f.problem, runs, *numbers)
-    Console().print(shown)
+    print_table("What would be run", shown)
     runs, stored = (
         sum(count) for count in zip(*((f.runs + f.more, f.stored) for f in forecasts), strict=True)
     )
     print(
-        f"{len(forecasts):,} cells, {runs:,} runs, of which {stored:,} are stored; the others take about "
-        f"{time_text(seconds)} in {jobs:,} jobs, {workers:,} at once, and "
+        f"{counted(len(forecasts), 'cell')}, {counted(runs, 'run')}, of which {stored:,} "
+        f"{'is' if stored == 1 else 'are'} stored; the others take about "
+        f"{time_text(seconds)} in {counted(jobs, 'job')}, {workers:,} at once, and "
         f"{size_text(sum(f.bytes for f in forecasts))} on disk. Nothing was run."
     )
 

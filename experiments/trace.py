@@ -26,6 +26,8 @@ class Trace:
         params: (dim, lanes), the last that were finite.
         best_loss: (lanes,), the least loss over all steps, the start included.
         diverged_at: (lanes,), the first step that was not finite, -1 for never.
+        stalled: (lanes,), whether the lane did not diverge, but its optimizer's state ended
+            with a number that is not finite: what that number belongs to stands still.
         hits: (targets, lanes), the first step at which the suboptimality was at most
             that fraction of its first value, -1 for never.
         path, rate: (points, dim, lanes), the parameters and the effective learning rate
@@ -42,6 +44,7 @@ class Trace:
     params: Array
     best_loss: Array
     diverged_at: NDArray[np.int64]
+    stalled: NDArray[np.bool_]
     hits: NDArray[np.int64]
     path: Array | None
     rate: Array | None
@@ -118,6 +121,7 @@ class History:
         params: Array,
         best_loss: Array,
         diverged_at: NDArray[np.int64],
+        stalled: NDArray[np.bool_],
         hits: NDArray[np.int64],
     ) -> Trace:
         """Return the finished record: NaN from the step on at which a lane diverged."""
@@ -138,6 +142,7 @@ class History:
             params=params,
             best_loss=best_loss,
             diverged_at=diverged_at,
+            stalled=stalled,
             hits=hits,
             path=self.path,
             rate=self.rate,

@@ -147,7 +147,7 @@ def select(pool: pd.DataFrame, runs: pd.DataFrame, measure: str, budgets: Sequen
             mean all.
 
     Columns: optimizer, problem, trial, the hyperparameters, runs, median, q25, q75, diverged,
-    and best_of_K (true or false) for each budget K.
+    stalled, and best_of_K (true or false) for each budget K.
     """
     trials = len(pool) // pool["seed"].nunique()
     keys = [key for key in pool if str(key).startswith("optimizer.")]

@@ -79,7 +79,12 @@ class Optimizer(ABC):
 
     @abstractmethod
     def init(self, params: Array) -> Any:
-        """Return the state before the first step, for ``params`` of shape (dim, lanes)."""
+        """Return the state before the first step, for ``params`` of shape (dim, lanes).
+
+        Numbers, arrays whose last axis is the lanes, and None, in tuples, lists,
+        dictionaries or dataclasses. Every number is finite as long as the rule works:
+        a lane that ends with an infinity or NaN in its state has stalled.
+        """
 
     @abstractmethod
     def update(self, grads: Array, state: Any, params: Array) -> tuple[Array, Any]:

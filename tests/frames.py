@@ -45,7 +45,7 @@ def final(trace: Trace) -> dict[str, Any]:
         for target, row in zip(TARGETS, trace.hits, strict=True)
     }
     return {
-        "status": np.where(diverged, "diverged", "ok"),
+        "status": np.select([diverged, trace.stalled], ["diverged", "stalled"], "ok"),
         "diverged_at": np.where(diverged, trace.diverged_at, np.nan),
         "best_loss": trace.best_loss,
         **ends,

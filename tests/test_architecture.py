@@ -25,8 +25,10 @@ EXPERIMENTS = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
 
 # Who stands where in the data's way: a module imports from its own stage or an earlier one.
 STAGES = [
+    ("wording",),
     ("trace",),
     ("loop",),
+    ("syntax",),
     ("fingerprint",),
     ("lanes",),
     ("shards",),
@@ -41,10 +43,13 @@ STAGES = [
     ("tables",),
     ("measures",),
     ("tuning",),
+    ("coverage",),
+    ("protocol",),
     ("budgets",),
     ("figures", "claims"),
     ("page", "terminal"),
-    ("comparison", "drawings", "sources"),
+    ("alarms", "sources"),
+    ("comparison", "drawings"),
     ("illustrations", "report"),
     ("reproduce",),
 ]
@@ -56,6 +61,7 @@ BESIDE = (
     "progress",
     "pool",
     "batch",
+    "persistence",
     "grid",
     "run",
     "tune",

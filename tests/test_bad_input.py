@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from contextlib import chdir
 from dataclasses import fields
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from experiments.configuration import study_folder
+from hydra_plugins.lane_sweeper.axes import values
 from optim import OPTIMIZERS
 from problems import PROBLEMS
 
@@ -256,6 +258,75 @@ def test_what_is_wrong_is_said_by_key_value_and_what_is_allowed(arguments: list[
     assert ended.err.startswith(f"error: {line}")
 
 
+# --- The same key twice ---
+
+TWICE: list[tuple[list[str], str]] = [
+    (["optimizer.lr=0.1", "optimizer.lr=0.2"], "optimizer.lr=0.1,0.2 and add -m"),
+    (["-m", "optimizer.lr=0.1", "optimizer.lr=0.2"], "optimizer.lr=0.1,0.2"),
+    (["-m", "optimizer.lr=0.1", "+optimizer.lr=0.2"], "optimizer.lr=0.1,0.2"),
+    (["-m", "++optimizer.lr=0.1", "seed=1", "optimizer.lr=0.2"], "optimizer.lr=0.1,0.2"),
+    (["-m", "optimizer.lr=logspace:1e-3:1:4", "optimizer.lr=3"], "optimizer.lr=logspace:1e-3:1:4,3"),
+    (["-m", "problem.batch_size=null", "problem.batch_size=32"], "problem.batch_size=null,32"),
+    (["-m", "problem.b=${.a}", "problem.b=3"], "'problem.b=${.a},3'"),
+    (["seed=1", "seed=2", "seed=2", "seed=3"], "seed=1,2,3 and add -m"),
+    (["-m", "seed=range(0,3)", "seed=7"], "'seed=range(0,3),7'"),
+    (["seed=1", "seed=1"], "it once"),
+    (["steps=3", "steps=4"], "steps=3,4 and add -m"),
+    (["optimizer=sgd", "optimizer=adam"], "optimizer=sgd,adam and add -m"),
+    (["-m", "problem=quadratic", "problem=rosenbrock,mlp"], "problem=quadratic,rosenbrock,mlp"),
+    (["-m", "optimizer=glob(a*)", "optimizer=sgd"], "all values in one, separated by commas"),
+    (["optimizer.lr=", "optimizer.lr=3"], "all values in one, separated by commas"),
+    (["+note=a", "note=b"], "note=a,b and add -m"),
+    (["+experiment=fit", "+experiment=faster"], "one of them"),
+    (["-m", "study=a", "study=b"], "one of them"),
+    (["-m", "hydra.launcher.workers=1", "hydra.launcher.workers=2"], "one of them"),
+    (["-m", "hydra/launcher=basic", "hydra/launcher=joblib"], "one of them"),
+    (["tune.budgets=[1,2]", "tune.budgets=[3]"], "'tune.budgets=[1,2,3]'"),
+    (["~optimizer.search.lr", "~optimizer.search.lr"], "it once"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "instead"), TWICE, ids=[" ".join(case[0])[:60] for case in TWICE])
+def test_a_key_given_twice_is_answered_with_how_to_write_both(arguments: list[str], instead: str) -> None:
+    ended = typed(*arguments)
+    key = arguments[-1].lstrip("+").partition("=")[0]
+    again = [text for text in arguments if text.lstrip("+").partition("=")[0] == key]
+    times = "twice" if len(again) == 2 else f"{len(again)} times"
+    assert ended.err == f"error: {' '.join(again)}: {key} is given {times}; write {instead}\n"
+
+
+JOINED = [case for case in TWICE if "=" in case[1] and "[" not in case[1]]
+
+
+@pytest.mark.parametrize(("arguments", "instead"), JOINED, ids=[" ".join(case[0]) for case in JOINED])
+def test_what_is_advised_holds_all_that_was_given(arguments: list[str], instead: str) -> None:
+    [override] = shlex.split(instead.removesuffix(" and add -m"))
+    key, _, text = override.partition("=")
+    texts = [a.partition("=")[2] for a in arguments if a.lstrip("+").startswith(f"{key}=")]
+    assert values(key, text) == list(dict.fromkeys(value for t in texts for value in values(key, t)))
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "instead"),
+    [
+        ("tune", ["optimizer.lr=0.1", "optimizer.lr=0.2"], "write optimizer.lr=0.1,0.2 and add -m"),
+        ("report", ["study=a", "study=b"], "write one of them"),
+        ("report", ["measure=loss", "++measure=accuracy"], "write one of them"),
+        ("check", ["repair=true", "repair=false"], "write one of them"),
+        ("reproduce", ["claims=[fit]", "claims=[faster]"], "write 'claims=[fit,faster]'"),
+        ("benchmark.__main__", ["repeats=1", "repeats=2"], "write one of them"),
+        ("benchmark.__main__", ["lanes=[1, 64]", "lanes=[1000]"], "write 'lanes=[1, 64,1000]'"),
+    ],
+)
+def test_a_key_given_twice_is_refused_by_every_command(
+    tmp_path: Path, command: str, arguments: list[str], instead: str
+) -> None:
+    ended = here(tmp_path, command, *arguments)
+    key = arguments[0].partition("=")[0]
+    assert ended == Ended(2, "", f"error: {' '.join(arguments)}: {key} is given twice; {instead}\n")
+    assert files(tmp_path) == []
+
+
 # --- More than can be done ---
 
 HUGE: list[tuple[list[str], str]] = [
@@ -331,6 +402,13 @@ FINE = [
     ["optimizer=sgd,adam", "-m", "seed=0,1"],  # an option in the middle
     ["-m", "problem.noise=linspace:0:1:3"],  # a constant, evenly spaced
     ["+optimizer.lr=0.5"],
+    ["-m", "seed=range(0,2),7"],
+    [
+        "tune.trials=2",
+        "tune.budgets=[2]",
+        "~optimizer.search.lr",
+        "+optimizer.search.lr={distribution:uniform,low:1,high:2}",
+    ],
     ["-m", "++optimizer.beta1=0.5", "optimizer=adam,sgd"],
     ["-m", "+note=a,b"],
     ["-m", "tune.trials=2", "tune.budgets=[1,2]", "~optimizer.search.beta"],

@@ -234,7 +234,7 @@ def test_targets_are_told_as_they_are(rows: pd.DataFrame) -> None:
     assert "**Reached**: 2,000 times" in article
     assert "long run **reached at 1 of 2**: 20 times slower at 1, 2 times as fast at 10,000 lanes" in optax
     assert "first call, compilation included, **reached at 2 of 2**: 5 times as fast at 1, 5 times" in optax
-    assert optax.endswith("; the other would be ahead there in runs of more steps than 4,310 at 1 lanes.")
+    assert optax.endswith("; the other would be ahead there in runs of more steps than 4,310 at 1 lane.")
     assert lead(1.5) == "1.5 times as fast"
 
 
@@ -296,7 +296,7 @@ def test_a_small_benchmark(tmp_path: Path) -> None:
 # --- Whole grids ---
 
 SAID = (
-    "1 cells, 1,000,000 runs, of which 0 are stored; the others take about 25 s in 8 jobs, 2 at\nonce, and "
+    "1 cell, 1,000,000 runs, of which 0 are stored; the others take about 25 s in 8 jobs, 2 at\nonce, and "
     "721 MB on disk. Nothing was run."
 )
 WHOLES = {

@@ -113,7 +113,7 @@ def test_a_tuned_study_is_sound_and_its_selections_are_counted(tmp_path: Path) -
     here(tmp_path, "tune", "-m", "optimizer=sgd", "steps=5", "tune.trials=3", "tune.budgets=[2]", "jobs=1")
     ended = check(tmp_path / STUDY)
     assert ended.code == 0
-    assert "; 1 files of selections\n" in ended.out
+    assert "; 1 file of selections\n" in ended.out
     [selection] = (tmp_path / STUDY / "selections").iterdir()
     DAMAGE["cut short"](selection)
     ended = check(tmp_path / STUDY)
@@ -156,7 +156,7 @@ def test_a_damaged_file_is_found_and_after_the_repair_its_runs_are_run_again(
     ended = check(study)
     assert ended.code == 1
     assert f"bad: {kind}/{file.name}: " in ended.out
-    last = "error: 1 files are bad; repair=true sets them aside, so that their runs are run again\n"
+    last = "error: 1 file is bad; repair=true sets it aside, so that what was in there is run again\n"
     assert ended.err == last
     damaged = file.read_bytes()
     assert check(study, repair=True).code == 0
@@ -342,7 +342,7 @@ def test_copies_are_told_from_contradictions(tmp_path: Path, cell: Cell) -> None
     ended = check(store.folder)
     assert ended.code == 0
     assert "results/default: 4 runs in 2 files" in ended.out
-    assert "2 runs are there once more with the same numbers: tables count them once\n" in ended.out
+    assert "2 runs are there once more with the same numbers: counted once in tables\n" in ended.out
 
 
 @pytest.mark.usefixtures("sliced")
@@ -361,9 +361,9 @@ def test_copies_that_contradict_each_other_are_all_set_aside(tmp_path: Path, cel
     [whole] = set((store.folder / "runs").iterdir()) - {changed}
     ended = check(store.folder)
     assert ended.code == 1
-    assert f"bad: runs/{whole.name}: 1 of its runs have other numbers in {changed.name}\n" in ended.out
-    assert f"bad: runs/{changed.name}: 1 of its runs have other numbers in {whole.name}\n" in ended.out
-    assert "1 runs are there once more with the same numbers" in ended.out
+    assert f"bad: runs/{whole.name}: 1 of its runs has other numbers in {changed.name}\n" in ended.out
+    assert f"bad: runs/{changed.name}: 1 of its runs has other numbers in {whole.name}\n" in ended.out
+    assert "1 run is there once more with the same numbers" in ended.out
     assert "numpy differs: 1.x (4 runs), 2.x (2 runs)\n" in ended.out
     assert "set aside 2 blocks" in check(store.folder, repair=True).out
     assert not Store(store.folder).has(cell).any()
@@ -381,7 +381,7 @@ def test_runs_of_older_code_are_checked_by_the_code_that_made_them(
     monkeypatch.setattr(store_module, "code_fingerprint", changed)
     ended = check(study)
     assert ended.code == 0
-    assert "2 runs are of older code: tables leave them out\n" in ended.out
+    assert "2 runs are of older code: left out of tables\n" in ended.out
 
 
 def test_files_without_a_seal_are_told(study: Path) -> None:
@@ -390,4 +390,4 @@ def test_files_without_a_seal_are_told(study: Path) -> None:
     pq.write_table(table, file)
     ended = check(study)
     assert ended.code == 0
-    assert "1 blocks were written without a seal: a changed footer would not be noticed\n" in ended.out
+    assert "1 block was written without a seal: a changed footer would not be noticed\n" in ended.out

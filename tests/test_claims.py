@@ -21,6 +21,7 @@ from experiments.claims.base import RESAMPLES, Interval, geometric_mean, mean_ov
 from experiments.figures import STYLE
 from experiments.sources import runs_behind
 from experiments.store import Store
+from experiments.tuning import FIRST_TUNING_SEED
 
 Statistic = Callable[[NDArray[np.float64]], float]
 
@@ -157,7 +158,7 @@ def test_reproduce_runs_the_experiment_and_says_where_to_look(reproduced: tuple[
     folder, ended = reproduced
     assert ended.code == 0
     assert ended.err.splitlines() == [
-        "[fit] 150 runs in 1 cells, study results/fit",
+        "[fit] 150 runs in 1 cell, study results/fit",
         "[fit] done",
         "deciding fit",
     ]
@@ -250,6 +251,47 @@ def test_an_experiment_that_fails_ends_the_command(tmp_path: Path, monkeypatch: 
     assert lines[0].startswith("[nope] error: experiment must be one of ")
     assert lines[-1].startswith(
         "error: the experiment nope failed; python -m experiments.run -m +experiment=nope"
+    )
+
+
+# --- What a claim is decided on ---
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a search with SGD, in whose study another optimizer ran as well."""
+    folder = tmp_path_factory.mktemp("mixed")
+    common = ("-m", "problem=quadratic", "steps=20", "study=s")
+    assert here(folder, "tune", *common, "optimizer=sgd", "seed=0,1", "tune.trials=2").code == 0
+    assert here(folder, "run", *common, "optimizer=adam", "seed=0,1").code == 0
+    assert here(folder, "run", *common, "optimizer=sgd", "seed=2").code == 0
+    return folder / "results"
+
+
+def test_a_tuned_claim_is_decided_on_its_own_runs_of_a_mixed_study(mixed: Path) -> None:
+    asked = {"optimizer": ["sgd"], "problem": ["quadratic"], "seed": [0, 1], "steps": [20]}
+    found = reproduce.Grid("s", frozenset(), (asked,)).evidence(mixed)
+    assert set(found.runs["optimizer"]) == {"sgd"}
+    assert set(found.runs.loc[found.runs["seed"] < FIRST_TUNING_SEED, "seed"]) == {0, 1}
+    assert (found.runs["seed"] >= FIRST_TUNING_SEED).any()
+    assert set(found.history["run"].astype(str)) == set(found.runs["run"].astype(str))
+
+
+def test_nothing_is_decided_without_runs_that_a_claim_asks_for(mixed: Path) -> None:
+    there = Store(mixed / "s").runs()["run"].astype(str)
+    with pytest.raises(ValueError, match="study=s: 1 of 2 runs not in the store, and nothing is decided"):
+        reproduce.Grid("s", frozenset([there[0], "lost"])).evidence(mixed)
+    assert len(reproduce.Grid("s", frozenset(there[:2])).evidence(mixed).runs) == 2
+
+
+def test_a_claim_says_where_every_run_diverged(mixed: Path) -> None:
+    runs = Store(mixed / "s").runs()
+    assert list(reproduce.without_numbers(runs)) == []
+    lost = runs.assign(status=runs["status"].astype(str).mask(runs["optimizer"] == "adam", "diverged"))
+    [part] = reproduce.without_numbers(lost)
+    assert part.text == (
+        "Every run diverged, so that there is no best setting, of adam on quadratic (2 runs, learning rates "
+        "from 0.001 on)."
     )
 
 

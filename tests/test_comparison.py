@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from experiments import tables
-from experiments.comparison import alarms, comparison_parts, split_seeds
+from experiments.alarms import alarms
+from experiments.comparison import comparison_parts
 from experiments.page import Text
+from experiments.protocol import split
 from experiments.tuning import FIRST_TUNING_SEED
 
 Loss = Callable[[str, float, float, int], float]
@@ -39,7 +41,7 @@ def made(loss: Loss, seeds: range = range(6), momenta: tuple[float, ...] = (0.0,
 
 
 def raised(runs: pd.DataFrame, measure: str = "suboptimality") -> list[str]:
-    return alarms(tables.labelled(runs), measure, 2.0)
+    return alarms(split(runs), measure, 2.0)
 
 
 def fine(name: str, lr: float, momentum: float, seed: int) -> float:
@@ -96,6 +98,15 @@ def test_an_accuracy_is_worse_when_it_is_lower() -> None:
     assert [line.split(",")[0] for line in lines] == ["sgd with momentum loses to its own special case"]
 
 
+def test_a_best_setting_that_stalled_is_an_alarm() -> None:
+    runs = made(fine)
+    stood = (runs["optimizer"] == "adam") & (runs["problem"] == "quadratic")
+    [line] = raised(runs.assign(status=runs["status"].mask(stood, "stalled")))
+    assert line.startswith(
+        "adam: half of the runs or more at its best setting stalled, on 1 of 2 problems (q"
+    )
+
+
 def test_the_alarms_are_in_the_report() -> None:
     runs = made(lambda name, lr, momentum, seed: fine(name, lr, 0, 0) * (3 if momentum else 1))
     said = [part.text for part in comparison_parts(runs, "suboptimality", 2.0) if isinstance(part, Text)]
@@ -113,29 +124,30 @@ def test_of_a_search_only_what_was_rerun_is_chosen_and_its_whole_range_is_search
 
     pool = made(lucky, range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + 3), momenta=(0.0,))
     winners = made(lucky, range(4), momenta=(0.0,))
-    runs = tables.labelled(pd.concat([pool, winners[winners["optimizer.lr"] == 0.1]], ignore_index=True))
-    choosing, reported = split_seeds(runs)
-    assert set(choosing["optimizer.lr"]) == set(reported["optimizer.lr"]) == {0.1}
-    assert alarms(runs, "suboptimality", 2.0) == []
+    runs = pd.concat([pool, winners[winners["optimizer.lr"] == 0.1]], ignore_index=True)
+    parts = split(runs.assign(run=[f"run{i}" for i in range(len(runs))]))
+    assert set(parts.choosing["optimizer.lr"]) == set(parts.shown["optimizer.lr"]) == {0.1}
+    assert set(parts.trials["optimizer.lr"]) == {0.01, 1.0}
+    assert alarms(parts, "suboptimality", 2.0) == []
 
 
 def test_settings_are_chosen_on_some_seeds_and_shown_on_the_others() -> None:
     runs = made(lambda name, lr, momentum, seed: fine(name, lr, 0, 0) + (100 if seed < 4 else 0))
-    choosing, reported = split_seeds(tables.labelled(runs))
-    assert (set(choosing["seed"]), set(reported["seed"])) == ({4, 5}, {0, 1, 2, 3})
-    shown = tables.settings_shown(choosing, reported, "suboptimality")
+    parts = split(runs)
+    assert (set(parts.choosing["seed"]), set(parts.shown["seed"])) == ({4, 5}, {0, 1, 2, 3})
+    shown = tables.settings_shown(parts.choosing, parts.shown, "suboptimality")
     assert set(shown["optimizer.lr"]) == {0.1}
     assert set(shown["median"]) == {101.0}
     assert set(shown["median_when_chosen"]) == {1.0}
     assert set(shown["runs"]) == {4}
-    best = tables.best_settings(choosing, "suboptimality")
+    best = tables.best_settings(parts.choosing, "suboptimality")
     assert list(shown.drop(columns="median_when_chosen")) == list(best)
 
 
 def test_with_few_seeds_they_are_the_best_settings() -> None:
     runs = made(fine, range(2))
-    choosing, reported = split_seeds(runs)
-    shown = tables.settings_shown(choosing, reported, "suboptimality")
+    parts = split(runs)
+    shown = tables.settings_shown(parts.choosing, parts.shown, "suboptimality")
     pd.testing.assert_frame_equal(shown, tables.best_settings(runs, "suboptimality"))
 
 
@@ -145,9 +157,9 @@ def test_ranks_and_steps_at_chosen_settings_are_those_of_the_reported_runs() -> 
             return 0.1 * fine(name, lr, 0, 0) if seed >= 4 else 50.0
         return fine(name, lr, 0, 0) * (2 if name == "sgd" else 1)
 
-    choosing, reported = split_seeds(tables.labelled(made(lucky)))
-    shown = tables.settings_shown(choosing, reported, "suboptimality")
-    ranks = tables.ranks(reported, "suboptimality", shown)
+    parts = split(made(lucky))
+    shown = tables.settings_shown(parts.choosing, parts.shown, "suboptimality")
+    ranks = tables.ranks(parts.shown, "suboptimality", shown)
     assert list(ranks["optimizer"]) == ["rmsprop", "sgd", "adam"]
-    steps = tables.steps_to_targets(reported, "suboptimality", shown)
+    steps = tables.steps_to_targets(parts.shown, "suboptimality", shown)
     assert set(steps["runs"]) == {4}

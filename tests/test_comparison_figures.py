@@ -192,6 +192,7 @@ class TestLrSensitivityNormalised:
             "optimizer": ["sgd"] * 3 + ["adam"] * 3,
             "optimizer.lr": [0.01, 0.1, 1.0] * 2,
             "median": [0.4, 0.1, INF, 8.0, 4.0, 2.0],
+            "stalled": 0.0,
             "best": [False, True, False, False, False, True],
         }
     )

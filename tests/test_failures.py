@@ -131,7 +131,7 @@ def test_a_block_that_does_not_fit_into_memory_is_run_in_parts(
 def test_fail_fast_stops_at_the_first_failure(run: Run, tmp_path: Path, reference: Path) -> None:
     ended = run("raise", "fail_fast=true")
     assert ended.code == 2
-    last = "error: 1 runs failed; fail_fast=true: a run failed; the same command runs what is missing"
+    last = "error: 1 run failed; fail_fast=true: a run failed; the same command runs what is missing"
     assert ended.err.splitlines()[-1] == last
     names = files(tmp_path / STUDY)
     assert all(name == "failures.jsonl" or name.split("/")[1].startswith("sgd-") for name in names)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from frames import frames, stacked
 from matplotlib.axes import Axes
-from matplotlib.collections import PatchCollection, QuadMesh
+from matplotlib.collections import LineCollection, PatchCollection, QuadMesh
 from matplotlib.colors import LogNorm, to_hex
 from matplotlib.figure import Figure
 
@@ -41,6 +41,23 @@ def recorded() -> Frames:
         frames("sgd", "rosenbrock", {"lr": [0.001, 1.0]}, params=True),
         frames("adam", "rosenbrock", {"lr": [0.1]}, params=True),
     )
+
+
+@pytest.fixture(scope="module")
+def stalled() -> Frames:
+    """Runs that end well, that stall and that diverge, by their learning rates."""
+    return stacked(
+        frames("rmsprop", "rosenbrock", {"lr": [0.01, 1e60, 1e80], "momentum": [0.0, 0.9]}, params=True),
+        frames("adam", "rosenbrock", {"lr": [0.01, 1e60]}, params=True),
+    )
+
+
+STALLED = "median run stalled"
+
+
+def framed(ax: Axes) -> list[Any]:
+    """Return the lines of frames in a panel."""
+    return [part for part in ax.lines if part.get_marker() == "s" and part.get_linestyle() == "None"]
 
 
 def valley(x: Any, y: Any) -> Any:
@@ -328,9 +345,82 @@ class TestHeatMap:
         assert texts(fig)[-1] == "not reached by the median run"
 
 
+class TestStalled:
+    """Its numbers are drawn as they are, in a frame."""
+
+    def test_the_runs_are_of_every_kind(self, stalled):
+        assert set(stalled[0]["status"]) == {"ok", "stalled", "diverged"}
+
+    def test_a_line_is_drawn_about_the_cells_of_a_map(self, stalled):
+        fig = figures.heat_map(stalled[0], y="optimizer.momentum")
+        assert texts(fig) == ["best setting", "median run diverged", STALLED]
+        halo, frame = (part for part in fig.axes[0].collections if isinstance(part, LineCollection))
+        sides = {tuple(map(tuple, side)) for side in frame.get_segments()}
+        # of three columns the middle one, of two cells
+        assert sides == {
+            ((1, 0), (2, 0)),
+            ((1, 2), (2, 2)),
+            *(((x, y), (x, y + 1)) for x in (1, 2) for y in (0, 1)),
+        }
+        assert len(halo.get_segments()) == len(sides)
+
+    def test_medians_over_learning_rates(self, stalled):
+        table = tables.lr_sensitivity(stalled[0])
+        fig = figures.lr_sensitivity(table)
+        assert texts(fig) == ["adam", "rmsprop", STALLED]
+        assert {float(x) for part in framed(fig.axes[0]) for x in part.get_xdata()} == {1e60}
+        colors = [to_hex(part.get_markeredgecolor()).upper() for part in framed(fig.axes[0])]
+        assert colors == [looks([])[name].color for name in ("adam", "rmsprop")]
+        top = fig.axes[0].get_ylim()[1]
+        assert all(y <= top for part in framed(fig.axes[0]) for y in part.get_ydata())
+        # half a decade beyond what is within a thousand times the best nothing is shown
+        assert texts(figures.lr_sensitivity_normalised(table)) == ["adam", "rmsprop"]
+        near = table.assign(**{tables.LR: table[tables.LR].map({0.01: 0.01, 1e60: 0.02, 1e80: 0.03})})
+        assert texts(figures.lr_sensitivity_normalised(near))[-1] == STALLED
+
+    def test_the_end_of_a_curve(self, stalled):
+        runs, history = stalled
+        chosen = runs[(runs["optimizer.lr"] == 1e60) | (runs["optimizer"] == "adam")]
+        fig = figures.learning_curves(history, chosen[chosen["optimizer.lr"] != 1e80])
+        assert texts(fig) == ["adam", "rmsprop", STALLED]
+        assert [list(part.get_xdata()) for part in framed(fig.axes[0])] == [[100], [100]]
+
+    def test_fewer_than_half_of_the_runs_have_no_frame(self, stalled):
+        runs, history = stalled
+        well = runs[(runs["optimizer"] == "rmsprop") & (runs["optimizer.lr"] == 0.01)]
+        one = runs[(runs["optimizer"] == "rmsprop") & (runs["status"] == "stalled")].iloc[:1]
+        fig = figures.learning_curves(history, pd.concat([well, one]))
+        assert texts(fig) == ["rmsprop"]
+        assert framed(fig.axes[0]) == []
+
+    def test_a_path_ends_in_a_frame_where_it_stands_or_leaves_the_view(self, stalled):
+        runs, history = stalled
+        fig = figures.paths([VALLEY], history, runs)
+        assert texts(fig)[-2:] == ["diverged", "stalled"]
+        for ax, name in zip(fig.axes, ("adam", "rmsprop"), strict=False):
+            part = runs[runs["optimizer"] == name]
+            frames_there = [line.get_xydata()[0] for line in framed(ax)]
+            assert len(frames_there) == (part["status"] == "stalled").sum() > 0
+            assert all(np.abs(place).max() < 10 for place in frames_there)
+
+    def test_nothing_is_said_where_nothing_stalled(self, study):
+        runs, history = study
+        table = tables.lr_sensitivity(runs)
+        drawn = (
+            figures.heat_map(runs),
+            figures.lr_sensitivity(table),
+            figures.lr_sensitivity_normalised(table),
+            figures.learning_curves(history, runs),
+        )
+        assert all("stalled" not in word for fig in drawn for word in texts(fig))
+
+
 DRAWN: dict[str, Callable[[pd.DataFrame, pd.DataFrame], Figure]] = {
     "learning_curves": lambda runs, history: figures.learning_curves(history, runs),
     "lr_sensitivity": lambda runs, history: figures.lr_sensitivity(tables.lr_sensitivity(runs)),
+    "lr_sensitivity_normalised": lambda runs, history: figures.lr_sensitivity_normalised(
+        tables.lr_sensitivity(runs)
+    ),
     "paths": lambda runs, history: figures.paths([VALLEY], history, runs),
     "effective_rates": lambda runs, history: figures.effective_rates(history, runs),
     "heat_map": lambda runs, history: figures.heat_map(runs, y="optimizer.momentum"),
@@ -340,6 +430,12 @@ DEGENERATE: dict[str, Callable[[], Frames]] = {
     "one step": lambda: stacked(frames("sgd", "rosenbrock", {"lr": [0.001]}, seeds=1, steps=1, params=True)),
     "all diverged": lambda: stacked(frames("sgd", "rosenbrock", {"lr": [1.0, 10.0]}, params=True)),
     "one diverged run": lambda: stacked(frames("sgd", "rosenbrock", {"lr": [10.0]}, seeds=1, params=True)),
+    "all stalled": lambda: stacked(
+        frames("rmsprop", "rosenbrock", {"lr": [1e60, 1e61], "momentum": [0.0, 0.5]}, params=True)
+    ),
+    "stalled at the start": lambda: stacked(
+        frames("adam", "rosenbrock", {"lr": [0.1]}, constants={"perturbation": 1e60}, params=True)
+    ),
     "two close learning rates": lambda: stacked(
         frames("sgd", "rosenbrock", {"lr": [1e-3, 1.01e-3], "momentum": [0.0, 0.5]}, params=True)
     ),

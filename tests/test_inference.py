@@ -435,7 +435,7 @@ class TestEnough:
         )
 
     def test_says_how_many_would_do(self):
-        words = inference.enough([-1.0, -2.0, 3.0, -4.0], unit="seeds")
+        words = inference.enough([-1.0, -2.0, 3.0, -4.0], unit="seed")
         needed = inference.power_of([-1.0, -2.0, 3.0, -4.0]).needed
         assert words.startswith(
             "4 seeds are too few to decide (Wilcoxon signed-rank, p = 0.62): to find a difference"

@@ -23,16 +23,17 @@ GRID = (
     *("problem=rosenbrock", "problem.name=troubled", "problem.perturbation=0.1,0.2"),
 )
 IN_WORKERS = ("jobs=4", "hydra.launcher.workers=2")
+IN_JOBLIB = ("jobs=4", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
 RUNS, IN_TROUBLE = 40, 10  # seed 7 is in one of four jobs
 PATIENCE = 60.0
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found in /proc")
 
 
-def begun(folder: Path, trouble: str = "") -> subprocess.Popen[str]:
+def begun(folder: Path, trouble: str = "", launcher: tuple[str, ...] = IN_WORKERS) -> subprocess.Popen[str]:
     """Start the grid in a session of its own, in trouble."""
     return subprocess.Popen(
-        [sys.executable, "-W", "error", str(TROUBLED), *GRID, *IN_WORKERS],
+        [sys.executable, "-W", "error", str(TROUBLED), *GRID, *launcher],
         cwd=folder,
         env=os.environ | environment() | {"TROUBLE": trouble},
         stdout=subprocess.PIPE,
@@ -42,8 +43,8 @@ def begun(folder: Path, trouble: str = "") -> subprocess.Popen[str]:
     )
 
 
-def run(folder: Path, trouble: str = "") -> Ended:
-    return finished(begun(folder, trouble))
+def run(folder: Path, trouble: str = "", launcher: tuple[str, ...] = IN_WORKERS) -> Ended:
+    return finished(begun(folder, trouble, launcher))
 
 
 def until(true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
@@ -147,11 +148,17 @@ def test_the_death_of_a_worker_costs_nothing(tmp_path: Path, reference: Path) ->
     same_numbers(tmp_path / STUDY, reference)
 
 
+@pytest.mark.parametrize("launcher", [IN_WORKERS, IN_JOBLIB], ids=["processes", "joblib"])
 def test_a_job_that_kills_its_worker_every_time_is_reported_and_the_others_finish(
-    tmp_path: Path, reference: Path
+    tmp_path: Path, reference: Path, launcher: tuple[str, ...]
 ) -> None:
-    ended = run(tmp_path, f"kill:{tmp_path / 'killed'}")
+    if launcher == IN_JOBLIB:
+        pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    ended = run(tmp_path, f"kill:{tmp_path / 'killed'}", launcher)
     assert ended.code == 2
+    assert "a worker process died; " in ended.err
+    if launcher == IN_JOBLIB:  # whose workers are all stopped before they can say what they have run
+        assert ended.out.splitlines()[-1] == "30 runs done, 0 reused; stored in results/default"
     assert "10 runs of adam on troubled failed with WorkerDied: the worker process died twice" in ended.err
     last = "error: 10 runs failed; the same command runs what is missing"
     assert ended.err.splitlines()[-1] == last

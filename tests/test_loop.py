@@ -1,5 +1,6 @@
 """The loop over steps: lanes are independent, and what it reports is what happened."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from contracts import (
 )
 
 from experiments import loop
-from experiments.loop import minimize, recorded_steps
+from experiments.loop import has_overflowed, minimize, recorded_steps
 from experiments.trace import TARGETS, Trace
 from optim import OPTIMIZERS, Optimizer
 from problems import PROBLEMS, Instance, Problem
@@ -147,7 +148,7 @@ def test_every_array_of_the_trace_has_its_documented_shape(problem: Problem) -> 
     trace = minimize(problem, RMSprop(), seeds, steps=3, points=4, params=True)
     dim = len(problem.instance(seeds).start)
     rows = dict.fromkeys(("loss", "suboptimality", "grad_norm", "distance", *problem.metric_names), (4, 3))
-    lanes = dict.fromkeys(("best_loss", "diverged_at"), (3,))
+    lanes = dict.fromkeys(("best_loss", "diverged_at", "stalled"), (3,))
     paths = dict.fromkeys(("path", "rate"), (4, dim, 3))
     others = {"step": (4,), "params": (dim, 3), "hits": (len(TARGETS), 3)}
     assert shapes_of(trace) == {**rows, **lanes, **paths, **others}
@@ -224,7 +225,7 @@ def test_recording_fewer_steps_changes_none_of_them(problem: Problem) -> None:
     few = minimize(problem, optimizer, seeds, steps=4, points=3)
     for name in ("loss", "suboptimality", "grad_norm", "distance"):
         assert same_bits(getattr(few, name), getattr(every, name)[few.step])
-    for name in ("params", "best_loss", "diverged_at", "hits"):
+    for name in ("params", "best_loss", "diverged_at", "stalled", "hits"):
         assert same_bits(getattr(few, name), getattr(every, name))
 
 
@@ -472,13 +473,154 @@ def test_where_the_minimum_is_unknown_what_counts_from_it_is_nan() -> None:
     assert (trace.hits == -1).all()
 
 
+# --- Stalling ---
+
+STEEP = PROBLEMS["quadratic_bowl"](condition=1e200)
+FAR = PROBLEMS["rosenbrock"](perturbation=1e60)  # seed 0 begins where it always does
+SCALED = QuadraticFit(scale=1e250)
+FATES: dict[str, list[tuple[dict[str, Any], str]]] = {
+    "rmsprop": [
+        ({}, "stalled"),
+        ({"momentum": 0.9}, "stalled"),
+        ({"beta": 0.0}, "diverged"),  # the next average is 0 times infinity
+        ({"centered": True}, "diverged"),  # infinity less infinity
+    ],
+    "adagrad": [({}, "stalled"), ({"lr_decay": 1.0}, "stalled")],
+    "adam": [
+        ({}, "stalled"),
+        ({"amsgrad": True}, "stalled"),
+        ({"decoupled": True, "weight_decay": 0.1}, "stalled"),
+    ],
+    "sgd": [({}, "diverged"), ({"momentum": 0.9}, "diverged"), ({"lr": 1e-252}, "ok")],
+}
+
+
+def statuses(trace: Trace) -> list[str]:
+    assert not (trace.stalled & (trace.diverged_at >= 0)).any()
+    ends = np.select([trace.diverged_at >= 0, trace.stalled], ["diverged", "stalled"], "ok")
+    return [str(end) for end in ends]
+
+
+@pytest.mark.parametrize("problem", [STEEP, FAR, SCALED], ids=lambda problem: problem.name)
+@pytest.mark.parametrize(
+    ("name", "values", "status"),
+    [(name, values, status) for name, cases in FATES.items() for values, status in cases],
+)
+def test_a_lane_whose_gradients_squares_overflow_has_stalled_unless_it_diverged(
+    problem: Problem, name: str, values: dict[str, Any], status: str
+) -> None:
+    trace = minimize(problem, OPTIMIZERS[name](**values), np.array([1, 2]), steps=20, points=2)
+    assert statuses(trace) == [status] * 2
+    assert np.isfinite(trace.loss[0]).all()
+    assert np.isfinite(trace.loss[-1]).tolist() == [status != "diverged"] * 2
+    assert np.isfinite(trace.params).all()
+
+
+def test_a_stalled_lane_stays_where_it_is() -> None:
+    trace = minimize(SCALED, RMSprop(), np.array([1]), steps=5, points=6, params=True)
+    assert statuses(trace) == ["stalled"]
+    assert all(same_bits(row, trace.path[0]) for row in trace.path)
+    assert (trace.rate[1:] == 0).all()
+
+
+def test_one_parameter_that_stands_still_is_enough() -> None:
+    trace = minimize(FAR, RMSprop(), np.array([1]), steps=5, points=6, params=True)
+    assert statuses(trace) == ["stalled"]
+    moved = trace.rate[-1, :, 0] != 0
+    assert moved.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("problem", [QuadraticFit(), FAR])
+def test_a_lane_whose_state_is_finite_has_not_stalled(optimizer: Optimizer, problem: Problem) -> None:
+    trace = minimize(problem, optimizer, np.array([0, 0]), steps=20)
+    assert "stalled" not in statuses(trace)
+
+
+def test_whether_a_lane_has_stalled_does_not_depend_on_its_company(optimizer_case: Case) -> None:
+    optimizer = with_drawn_lanes(optimizer_case, LANES)
+    assert different_in_company(FAR, optimizer, steps=5) == []
+    ends = np.array(statuses(minimize(FAR, optimizer, SEEDS, steps=5, points=2)))
+    assert "stalled" not in ends[SEEDS == 0]
+    status = "diverged" if optimizer.name == "sgd" or getattr(optimizer, "centered", False) else "stalled"
+    assert (ends[SEEDS != 0] == status).mean() > 0.9  # a drawn momentum may carry a lane away
+
+
+class Trap(Wall):
+    """x^2 whose gradient is 1e200 below a tenth; the seed decides where a lane begins."""
+
+    def instance(self, seeds: np.ndarray) -> Instance:
+        return InTheTrap(np.array((1.0, 0.05))[seeds][None, :])
+
+
+class InTheTrap(BehindTheWall):
+    """The function itself."""
+
+    def loss_and_grad(self, params: np.ndarray, step: int | None) -> tuple[np.ndarray, np.ndarray]:
+        return self.loss(params), np.where(np.abs(params) < 0.1, 1e200, 2 * params)
+
+
+@pytest.mark.parametrize("name", ["rmsprop", "adagrad", "adam"])
+def test_what_a_lane_had_reached_before_it_stalled_counts(name: str) -> None:
+    trace = minimize(Trap(), OPTIMIZERS[name](lr=0.05), np.array([0, 1]), steps=300, points=301)
+    assert statuses(trace) == ["stalled"] * 2
+    assert 0 < trace.hits[0, 0] < trace.hits[1, 0] < 300  # a tenth and a hundredth
+    assert (trace.hits[2:, 0] == -1).all()
+    assert trace.loss[-1, 0] == trace.best_loss[0] == np.nanmin(trace.loss[:, 0]) < 0.01
+    assert (trace.hits[:, 1] == -1).all()
+
+
+def test_a_lane_stalls_no_sooner_than_its_gradient_overflows() -> None:
+    rule = RMSprop(lr=0.05)
+    whole = minimize(Trap(), rule, np.array([0]), steps=300, points=301)
+    there = int(np.argmax(whole.loss[:, 0] < 0.01))  # the gradient there enters the next state
+    ends = [statuses(minimize(Trap(), rule, np.array([0]), steps=steps)) for steps in (there, there + 1)]
+    assert ends == [["ok"], ["stalled"]]
+
+
+@dataclass
+class Nested:
+    """A state of another form than the rules' own."""
+
+    first: object
+    second: object = None
+
+
+def forms(part: object) -> Iterator[object]:
+    yield part
+    yield (1, part, None)
+    yield [part, np.arange(3)]
+    yield {"a": np.zeros(3), "b": (part,)}
+    yield Nested(2.5, {"deep": [part]})
+
+
+BAD = np.array([0.0, np.inf, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        (np.zeros((2, 3)), [False, False, False]),
+        (BAD, [False, True, False]),
+        (np.stack([np.zeros(3), -BAD]), [False, True, False]),
+        (np.zeros((4, 2, 3)) + np.array([np.nan, 0, 0]), [True, False, False]),
+        (np.inf, [True, True, True]),
+        (np.array([[0.0], [np.nan]]), [True, True, True]),
+        (np.array([1, 2, 3]), [False, False, False]),
+        (10**400, [False, False, False]),
+        ("words", [False, False, False]),
+    ],
+)
+def test_a_state_of_any_form_is_looked_through(part: object, expected: list[bool]) -> None:
+    assert all(has_overflowed(form, 3).tolist() == expected for form in forms(part))
+
+
 # --- What is refused ---
 
 REFUSED = [
     ({"steps": 0}, "steps must be an integer in [1, inf), got 0"),
     ({"points": 1}, "record.points must be an integer in [2, inf), got 1"),
     ({"seeds": np.array([0, -3])}, "seed must be an integer in [0, inf), got -3"),
-    ({"seeds": np.arange(3)}, "SGD: lr has shape (2,), but there are 3 seeds"),
+    ({"seeds": np.arange(3)}, "SGD: lr has shape (2,), but seeds have (3,)"),
 ]
 
 

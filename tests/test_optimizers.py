@@ -11,6 +11,7 @@ import pytest
 from contracts import Case, defaults, drawn, same_bits, with_drawn_lanes
 from omegaconf import OmegaConf
 
+from experiments.loop import has_overflowed, numbers_in
 from optim import OPTIMIZERS, Optimizer, Range, hyper, register
 
 DIM, LANES, STEPS = 3, 5, 50
@@ -34,7 +35,7 @@ def follow(rule: Optimizer, params: np.ndarray, grads: np.ndarray) -> np.ndarray
 
 
 def arrays_in(state: Any) -> list[np.ndarray]:
-    return [part for part in state if isinstance(part, np.ndarray)]
+    return [part for part in numbers_in(state) if part.ndim]
 
 
 # --- The registry ---
@@ -59,8 +60,10 @@ def test_a_name_is_given_once() -> None:
 def test_updates_and_state_are_float64_of_the_shape_of_params(optimizer: Optimizer) -> None:
     params, grads = draws()
     state = optimizer.init(params)
+    assert not has_overflowed(state, LANES).any()
     for grad in grads:
         updates, state = optimizer.update(grad, state, params)
+        assert not has_overflowed(state, LANES).any()
         assert (updates.shape, updates.dtype) == ((DIM, LANES), np.float64)
         assert updates.flags.c_contiguous
         assert np.isfinite(updates).all()

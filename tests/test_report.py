@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,7 @@ def test_settings_recorded_twice_count_once(tmp_path: Path) -> None:
         here(tmp_path, "run", "-m", "steps=20", f"record.points={points}", "optimizer.lr=0.01,0.1")
     assert len(Store(tmp_path / "results" / "default").runs()) == 4
     here(tmp_path, "report")
-    assert report_of(tmp_path, "default").startswith("# default\n\n2 runs: rmsprop on quadratic, 1 seeds,")
+    assert report_of(tmp_path, "default").startswith("# default\n\n2 runs: rmsprop on quadratic, 1 seed,")
 
 
 # --- A study that lacks data ---
@@ -159,6 +160,19 @@ def test_a_study_whose_every_run_diverged_is_reported(tmp_path: Path) -> None:
     here(tmp_path, "run", "-m", "steps=20", "record.points=5", *arguments)
     assert here(tmp_path, "report").code == 0
     assert "100.0% diverged." in report_of(tmp_path, "default")
+
+
+def test_a_study_of_runs_that_stalled_is_reported_and_drawn(tmp_path: Path) -> None:
+    arguments = ("problem=rosenbrock", "optimizer=rmsprop,sgd", "optimizer.lr=0.001,1e60", "seed=0,1")
+    here(tmp_path, "run", "-m", "steps=20", "record.points=5", *arguments)
+    assert here(tmp_path, "report").code == 0
+    text = report_of(tmp_path, "default")
+    assert "25.0% diverged. 25.0% stalled: a number in their optimizer's state has overflowed" in text
+    table = pd.read_csv(tmp_path / "results" / "default" / "report" / "tables" / "divergence.csv")
+    shares = table.set_index("optimizer")[["ok", "diverged", "stalled"]]
+    assert shares.to_numpy().tolist() == [[0.5, 0, 0.5], [0.5, 0.5, 0]]
+    drawn = tmp_path / "results" / "default" / "report" / "figures" / "lr_sensitivity.svg"
+    assert "median run stalled" in drawn.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -313,3 +327,61 @@ def test_a_study_tuned_by_another_measure_is_reported(tmp_path: Path) -> None:
     best = pd.read_csv(folder / "best_settings.csv")
     assert set(best["runs"]) == {3}
     assert set(pd.read_csv(folder / "lr_robustness.csv")["optimizer"]) == {"sgd", "rmsprop"}
+
+
+# --- Studies that grew by bits ---
+
+
+def test_runs_recorded_again_with_their_parameters_are_drawn(tmp_path: Path) -> None:
+    """Recorded without, then one problem with: the report once ended with a KeyError, or drew neither."""
+    grid = ("-m", "optimizer=sgd,adam", "seed=range(0,3)", "steps=20", "optimizer.lr=0.01", "study=s")
+    assert here(tmp_path, "run", *grid, "problem=quadratic,rosenbrock").code == 0
+    assert here(tmp_path, "run", *grid, "problem=rosenbrock", "record.params=true").code == 0
+    assert here(tmp_path, "report", "study=s").code == 0
+    text = report_of(tmp_path, "s")
+    assert "figures/paths.png" in text
+    assert "not drawn: adam on quadratic, sgd on quadratic" in text
+    assert "adam on rosenbrock" not in text.split("figures/paths.png")[0].split("not drawn")[-1]
+    assert "the fitted curve: run problem=quadratic with record.params=true" in text
+
+
+def test_no_optimizer_of_a_study_that_grew_is_missing(tmp_path: Path) -> None:
+    common = ("-m", "steps=20", "optimizer.lr=0.001,0.01", "study=s")
+    two = "problem=quadratic,rosenbrock"
+    assert here(tmp_path, "run", *common, two, "optimizer=sgd", "seed=range(0,6)").code == 0
+    assert here(tmp_path, "run", *common, two, "optimizer=adam,rmsprop", "seed=range(3,12)").code == 0
+    assert here(tmp_path, "run", *common, "optimizer=adagrad", "problem=logistic", "seed=0").code == 0
+    assert here(tmp_path, "report", "study=s").code == 0
+    folder = tmp_path / "results" / "s" / "report" / "tables"
+    best = pd.read_csv(folder / "best_settings.csv")
+    assert set(zip(best["problem"], best["optimizer"], strict=True)) == {
+        *((problem, name) for problem in ("quadratic", "rosenbrock") for name in ("adam", "rmsprop", "sgd")),
+        ("logistic", "adagrad"),
+    }
+    holes = pd.read_csv(folder / "incomplete_instances.csv")
+    assert set(holes["problem"]) == {"logistic", "quadratic", "rosenbrock"}
+    checked = here(tmp_path, "check", "study=s")
+    assert checked.code == 0
+    assert checked.out.count("uneven: ") == len(holes)
+
+
+def test_the_command_that_fills_a_hole_fills_it(tmp_path: Path) -> None:
+    common = ("-m", "steps=20", "optimizer.lr=0.001,0.01", "seed=range(0,6)", "study=s")
+    bowl = "problem=quadratic_bowl"
+    assert here(tmp_path, "run", *common, "optimizer=adam", bowl, "problem.dim=2,3").code == 0
+    assert here(tmp_path, "run", *common, "optimizer=sgd", bowl, "problem.dim=2").code == 0
+    [line] = [line for line in here(tmp_path, "check", "study=s").out.split("\n") if "uneven" in line]
+    words = shlex.split(line.split("python -m experiments.")[1])
+    assert here(tmp_path, words[0], *words[1:]).code == 0
+    assert "uneven" not in here(tmp_path, "check", "study=s").out
+
+
+def test_the_closing_table_names_no_learning_rate_where_all_diverged(tmp_path: Path) -> None:
+    grid = ("-m", "optimizer=sgd,adam", "problem=quadratic", "seed=0,1", "steps=200", "optimizer.lr=10,100")
+    ended = here(tmp_path, "run", *grid, "study=s")
+    assert "all diverged" in ended.out
+    line = "sgd on quadratic: no best setting, all of 4 runs diverged; the smallest learning rate tried is 10"
+    assert line in ended.out
+    assert [line for line in ended.out.split("\n") if line != line.rstrip()] == []
+    assert here(tmp_path, "report", "study=s").code == 0
+    assert "all of 4 runs diverged" in report_of(tmp_path, "s")

@@ -102,6 +102,28 @@ def test_a_run_that_diverges_says_when(tmp_path: Path) -> None:
     assert ended.code == 0
 
 
+STEEP = ("problem=quadratic_bowl", "problem.condition=1e200")
+
+
+def test_a_run_that_stalls_says_so_and_keeps_its_loss(tmp_path: Path) -> None:
+    ended = here(tmp_path, "run", *SHORT, *STEEP)
+    [row] = Store(tmp_path / "results" / "default").runs().to_dict("records")
+    assert (row["status"], row["loss"] > 1e198, pd.isna(row["diverged_at"])) == ("stalled", True, True)
+    first = ended.out.splitlines()[0]
+    assert first.startswith("rmsprop on quadratic_bowl, seed 0: loss ")
+    assert first.endswith("; stalled, as the optimizer's state has overflowed")
+    assert ended.code == 0
+
+
+def test_a_grid_tells_the_share_that_stalled_if_any_did(tmp_path: Path, grid: Study) -> None:
+    ended = here(tmp_path, "run", "-m", *SHORT, *STEEP, "optimizer=adam,sgd", "seed=0,1")
+    rows = {line.split()[3]: line.split("│") for line in ended.out.splitlines() if "_bowl" in line}
+    assert [cell.strip() for cell in rows["adam"][-4:-1]] == ["0%", "100%", "2"]
+    assert [cell.strip() for cell in rows["sgd"][-4:-1]] == ["100%", "0%", "2"]
+    assert "stalled" in ended.out
+    assert "stalled" not in grid.ended.out
+
+
 def test_study_and_results_name_the_folder(tmp_path: Path) -> None:
     here(tmp_path, "run", *SHORT, "study=a/b", f"results={tmp_path / 'elsewhere'}")
     assert {name.rpartition("/")[0] for name in files(tmp_path)} == {
@@ -206,6 +228,50 @@ def test_every_optimizer_by_glob(tmp_path: Path) -> None:
     assert set(runs["optimizer"]) == set(OPTIMIZERS)
     assert sorted(runs["optimizer.lr"].unique()) == [0.001, 0.01, 0.1]
     assert len(runs) == 3 * len(OPTIMIZERS)
+
+
+# --- Interpolations: the runs are those of single commands with the same words ---
+
+
+@pytest.mark.parametrize(
+    ("same", "swept"),
+    [
+        ("problem.b=${.a}", "problem.a=2,3"),
+        ("problem.b=${.a}", "seed=1,2"),
+        ("optimizer.eps=${optimizer.lr}", "optimizer.lr=0.1,0.2"),
+        ("optimizer.eps='${oc.select:optimizer.nothing,${.lr}}'", "optimizer.lr=0.1,0.2"),
+        ("optimizer.beta='${oc.decode:${oc.env:LANES_BETA}}'", "optimizer.lr=0.1,${problem.c},${.eps}"),
+        ("optimizer.lr=${oc.select:optimizer.nothing,0.3}", "steps=5,${record.points}"),
+        ("results=${hydra:runtime.output_dir}/results", "problem=quadratic,rosenbrock"),
+        ("steps=${problem.dim}", "problem=rosenbrock,quadratic_bowl"),  # the default problem has no dim
+    ],
+)
+def test_an_interpolation_in_a_grid_reads_what_it_reads_in_a_single_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same: str, swept: str
+) -> None:
+    monkeypatch.setenv("LANES_BETA", "0.5")
+    key, _, texts = swept.partition("=")
+    for text in texts.split(","):
+        alone = here(tmp_path, "run", "record.points=4", f"{key}={text}", same, "study=alone")
+        assert alone.code == 0, alone.err
+    assert here(tmp_path, "run", "-m", "record.points=4", swept, same, "study=together").code == 0
+    runs = [Store(tmp_path / "results" / study).runs()["run"] for study in ("alone", "together")]
+    assert len(runs[0]) == texts.count(",") + 1
+    assert set(runs[0]) == set(runs[1])
+
+
+def test_what_was_typed_is_kept_as_it_was_typed(tmp_path: Path) -> None:
+    here(tmp_path, "run", "-m", *SHORT, "problem.b=${.a}", "seed=0,1")
+    [file] = (tmp_path / "results" / "default" / "runs").iterdir()
+    assert pq.read_schema(file).metadata[b"command"].decode().endswith("'problem.b=${.a}' seed=0,1")
+
+
+def test_a_study_named_by_the_time_is_one_study(tmp_path: Path) -> None:
+    ended = here(
+        tmp_path, "run", "-m", *SHORT, "study=${now:%S%f}", "problem=quadratic,rosenbrock", "seed=0,1"
+    )
+    assert ended.code == 0
+    assert len({name.split("/")[1] for name in files(tmp_path)}) == 1
 
 
 # --- Bad input: one line, exit code 2, nothing written ---
@@ -352,8 +418,8 @@ def test_a_single_run_that_fails_shows_why(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(work, "minimize", failing_for("sgd"))
     ended = here(tmp_path, "run", *SHORT, "optimizer=sgd")
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err.startswith("1 runs of sgd on quadratic failed with RuntimeError: sgd broke\n")
-    assert ended.err.splitlines()[-1] == "error: 1 runs failed; the same command runs what is missing"
+    assert ended.err.startswith("1 run of sgd on quadratic failed with RuntimeError: sgd broke\n")
+    assert ended.err.splitlines()[-1] == "error: 1 run failed; the same command runs what is missing"
 
 
 # --- A kill in the middle ---

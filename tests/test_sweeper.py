@@ -1,5 +1,8 @@
 """Overrides as a user writes them to jobs, and to the axes that stay inside each."""
 
+import itertools
+import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -13,12 +16,17 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from omegaconf import DictConfig, read_write
 
+from experiments.app import bad_input_ends_here
 from experiments.arguments import CONF, swept
 from experiments.grid import Request
+from experiments.run import request_from
 from hydra_plugins.lane_sweeper.axes import Job, quoted, split, values
-from hydra_plugins.lane_sweeper.plan import Planner
+from hydra_plugins.lane_sweeper.interpolation import hydra_says, unresolved
+from hydra_plugins.lane_sweeper.plan import Planner, without_hydra
 from optim import OPTIMIZERS
 
 # --- The values of an axis ---
@@ -43,6 +51,8 @@ from optim import OPTIMIZERS
         ("linspace:-1:1:2", [-1.0, 1.0]),
         ("0.3,logspace:1e-3:1:4", [0.3, 0.001, 0.01, 0.1, 1.0]),
         ("logspace:1:10:2,linspace:0:1:2,7", [1.0, 10.0, 0.0, 1.0, 7]),
+        ("range(0,3),7", [0, 1, 2, 7]),
+        ("choice(1,2),'logspace:1:10:2'", [1, 2, 1.0, 10.0]),
         ("0.1,abc", [0.1, "abc"]),  # refused where the key is known, see lanes
         ("logspace:1e-3:1", ["logspace:1e-3:1"]),
     ],
@@ -128,12 +138,19 @@ def test_a_sweep_over_interpolations_makes_jobs() -> None:
     [first, second] = jobs_of("optimizer.lr=0.1,${steps}", "seed=0,1")
     assert first == Job(("optimizer.lr=0.1",), {"seed": "0,1"})
     assert "steps" in second.overrides[0]
+    assert jobs_of(r"optimizer.lr=0.1,$\{steps\}")[1].overrides == second.overrides
 
 
-def test_of_two_overrides_with_the_same_key_the_later_one_holds() -> None:
-    assert jobs_of("seed=0,1", "steps=5", "seed=7,8", "steps=6") == [Job(("steps=6",), {"seed": "7,8"})]
-    assert jobs_of("seed=0,1", "seed=7") == [Job(("seed=7",), {})]
-    assert jobs_of("optimizer=sgd,adam", "optimizer=adam") == [Job(("optimizer=adam",), {})]
+@pytest.mark.parametrize("other", ["null", "true", "'a, b'", "'${.b}${.b}'", "[1,2]"])
+def test_what_stands_beside_a_spaced_axis_is_handed_on_as_it_was_written(other: str) -> None:
+    jobs = jobs_of(f"problem.noise={other},linspace:0:1:2")
+    assert [job.overrides for job in jobs[1:]] == [("problem.noise=0.0",), ("problem.noise=1.0",)]
+    assert parsed(*jobs[0].overrides)[0].value() == parsed(f"problem.noise={other}")[0].value()
+
+
+def test_the_overrides_of_a_job_stand_in_the_order_in_which_they_were_typed() -> None:
+    [job, _] = jobs_of("record.points=5", "record={points:3,params:True},null", "optimizer=sgd")
+    assert job.overrides == ("record.points=5", "record={points:3,params:True}", "optimizer=sgd")
 
 
 def test_equal_values_of_a_choice_make_one_job() -> None:
@@ -185,6 +202,8 @@ def test_a_key_that_no_cell_has_is_an_error(override: str) -> None:
 def test_a_choice_over_an_interval_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^problem\.noise=interval\(0,1\): an interval has no count"):
         jobs_of("problem.noise=interval(0,1)")
+    with pytest.raises(ValueError, match=r"^problem\.noise=0,interval\(0,1\): an interval has no count"):
+        jobs_of("problem.noise=0,interval(0,1)")
 
 
 # --- What Hydra is handed ---
@@ -265,18 +284,49 @@ def plan(loader: ConfigLoader) -> Plan:
         ["+experiment=fit", "steps=3", "problem.a=${problem.b}", "problem.b=5"],
         ["optimizer.search.lr.low=1e-3", "++optimizer.search.lr={distribution:uniform,low:0.1,high:0.2}"],
         ["record={points:3,params:true}", "record.points=4", "+problem.new=7"],
+        ["record.points=4", "record={points:3,params:true}", "++problem.new=7", "~optimizer.search.lr"],
+        ["steps=5", "problem=rosenbrock", "seed=${steps}", "+note=1", "study=x", "tune={trials:3}"],
     ],
     ids=" ".join,
 )
 def test_a_job_is_composed_as_hydra_itself_would(loader: ConfigLoader, overrides: list[str]) -> None:
+    check_composed(loader, overrides)
+
+
+OVERRIDES = [
+    *("optimizer=adam", "problem=rosenbrock", "steps=5", "steps='5'", "seed=${steps}", "jobs=null"),
+    *("record.points=7", "record={points:3,new:[1]}", "record=${tune}", "optimizer.lr=${.eps}"),
+    *("optimizer.eps='${oc.select:optimizer.lr,${seed}}'", "+note=a", "+note.deep=${study}"),
+    *("++optimizer.new={a:1}", "tune.budgets=[1,${seed}]", "tune={trials:2}", "study=a/b"),
+    *("optimizer.search.lr.low=1", "+optimizer.search.eps={low:1}", "~optimizer.search.lr"),
+]
+
+
+@settings(max_examples=15, derandomize=True, database=None, deadline=None)
+@given(
+    overrides=st.lists(
+        st.sampled_from(OVERRIDES),
+        max_size=5,
+        unique=True,
+    )
+)
+def test_whatever_job_is_composed_as_hydra_itself_would(loader: ConfigLoader, overrides: list[str]) -> None:
+    check_composed(loader, overrides)
+
+
+def check_composed(loader: ConfigLoader, overrides: list[str]) -> None:
+    """Compare a job's configuration, interpolations as they are written, with what Hydra composes."""
     master = loader.load_configuration("config", [], RunMode.MULTIRUN)
-    whole = loader.load_sweep_config(master, overrides)
-    expected = OmegaConf.to_container(whole, resolve=False)
-    assert isinstance(expected, dict)
-    expected.pop("hydra")
     planner = Planner(master, loader)
-    planner.compose(["record.points=9", *[override for override in overrides if override[0] != "+"]])
-    assert OmegaConf.to_container(planner.compose(overrides), resolve=False) == expected
+    try:
+        expected = unresolved(loader.load_sweep_config(master, overrides))
+    except ConfigCompositionException as refused:
+        with pytest.raises(ConfigCompositionException, match=re.escape(f"{refused}")):
+            planner.compose(overrides)
+        return
+    expected.pop("hydra")
+    planner.compose(["record.points=9", *[override for override in overrides if override[0] not in "+~"]])
+    assert unresolved(planner.compose(overrides)) == expected
 
 
 def test_how_many_runs_there_will_be_is_told_before_cells_are_composed(loader: ConfigLoader) -> None:
@@ -294,8 +344,19 @@ def test_a_value_that_does_not_fit_is_refused_as_by_hydra_itself(loader: ConfigL
             planner.compose(overrides)
 
 
+@pytest.mark.parametrize(
+    ("sweep", "count"),
+    [
+        (["problem.points=range(10,40)", "problem.a=1,2"], 60),
+        (["steps=range(1,31)"], 30),
+        (["steps=range(1,31)", "+note=a", "record={points:2,params:true},{points:3,params:false}"], 60),
+        (["problem.b=range(1,30),${.a}", "optimizer.lr=${oc.select:nothing,0.1},1,2"], 90),
+        (["optimizer.eps=${optimizer.lr}", "optimizer.lr=logspace:1e-3:1:30"], 30),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
 def test_hydra_composes_once_for_each_choice_of_options(
-    loader: ConfigLoader, monkeypatch: pytest.MonkeyPatch
+    loader: ConfigLoader, monkeypatch: pytest.MonkeyPatch, sweep: list[str], count: int
 ) -> None:
     composed: list[list[str]] = []
     whole = loader.load_sweep_config
@@ -304,11 +365,12 @@ def test_hydra_composes_once_for_each_choice_of_options(
         composed.append(overrides)
         return whole(config, overrides)
 
-    given = ["optimizer=sgd,adam", "problem.points=range(10,40)", "problem.a=1,2", "seed=0,1"]
+    given = ["optimizer=sgd,rmsprop", *sweep, "seed=0,1"]
     config = loader.load_configuration("config", given, RunMode.MULTIRUN)
     monkeypatch.setattr(loader, "load_sweep_config", noted)
-    assert len(Planner(config, loader).plan(given)) == 120
-    assert composed == [["optimizer=sgd"], ["optimizer=adam"]]
+    jobs, _ = Planner(config, loader).jobs(given)
+    assert len(jobs) == 2 * count
+    assert composed == [["optimizer=sgd"], ["optimizer=rmsprop"]]
 
 
 def cells(planned: Sequence[Request]) -> list[tuple[str, str]]:
@@ -392,6 +454,133 @@ def test_an_experiments_sweep_is_overridden_from_the_command_line(plan: Plan) ->
     assert [len(part.product) for part in planned] == [2, 2, 2]
     assert {part.product.cell().steps for part in planned} == {5}
     assert {part.settings["study"] for part in planned} == {"learning_rates"}
+
+
+# What may be written for a key of these options; each refers to keys that the others may set.
+WORDS = {
+    "optimizer.lr": ["0.3", "${oc.select:optimizer.nothing,0.1}", "${problem.scale}", "${optimizer[eps]}"],
+    "optimizer.eps": ["0.01", "${.lr}", "${oc.select:optimizer.lr}", "\"${oc.decode:'\\${..problem.b}'}\""],
+    "optimizer.beta": ["0.8", "${oc.select:.momentum,0.5}", "'${oc.decode:${oc.env:LANES_BETA}}'", "${nope}"],
+    "problem.a": ["2", "${.b}", "${optimizer.lr}", "'${oc.select:problem.${study},3}'"],
+    "problem.b": ["5", "${..seed}", "${oc.select:optimizer.beta,1}", "${optimizer}"],
+    "seed": ["3", "4", "${problem.points}", "${oc.decode:7}"],
+    "steps": ["6", "${seed}", "${oc.select:record.points}", "${hydra:runtime.choices.optimizer}"],
+    "record.points": ["2", "${..seed}", "${.nothing}"],
+}
+
+
+@settings(max_examples=7, derandomize=True, database=None, deadline=None)
+@given(
+    grid=st.fixed_dictionaries(
+        {}, optional={k: st.lists(st.sampled_from(v), min_size=1, max_size=2) for k, v in WORDS.items()}
+    ).filter(lambda grid: 1 < math.prod(len(set(words)) for words in grid.values()) <= 4)
+)
+@example(grid={"optimizer.lr": ["0.3", "0.01"], "optimizer.eps": ["${.lr}"]})
+@example(grid={"optimizer.lr": ["0.3", "0.01"], "optimizer.eps": ["${oc.select:optimizer.lr}"]})
+@example(grid={"problem.b": ["5", "${..seed}"], "seed": ["3", "4"], "problem.a": ["${.b}"]})
+def test_a_grid_holds_the_runs_that_single_commands_with_the_same_words_make(
+    loader: ConfigLoader, plan: Plan, grid: dict[str, list[str]]
+) -> None:
+    with pytest.MonkeyPatch.context() as patched, quiet():
+        patched.setenv("LANES_BETA", "0.7")
+        expected = [alone(loader, words) for words in itertools.product(*map(typed, grid.items()))]
+        try:
+            together = {
+                run for part in plan(*(f"{k}={','.join(v)}" for k, v in grid.items())) for run in ids(part)
+            }
+        except SystemExit:
+            together = None
+    assert together == (None if None in expected else set(expected))
+
+
+def typed(words: tuple[str, list[str]]) -> list[str]:
+    key, texts = words
+    return [f"{key}={text}" for text in texts]
+
+
+def alone(loader: ConfigLoader, words: Sequence[str]) -> str | None:
+    """Return the id of the run of a single command; None if it refuses the words."""
+    try:
+        whole = loader.load_configuration("config", [*words], RunMode.RUN)
+        config = without_hydra(whole)
+        with hydra_says(whole), bad_input_ends_here():
+            [run] = ids(request_from(config, {}))
+    except SystemExit:
+        return None
+    return run
+
+
+def ids(part: Request) -> list[str]:
+    return list(part.product.cell().runs["run"])
+
+
+def test_what_one_axis_reads_of_another_only_for_some_values_varies_between_jobs(plan: Plan) -> None:
+    # the first value of `steps` leads to the seed, the second to the learning rate
+    reading = "problem.b='${oc.select:${oc.select:by_${steps}}}'"
+    by = ["+by_5=seed", "+by_6=optimizer.lr"]
+    planned = plan(*by, reading, "steps=5,6", "seed=1,2", "optimizer.lr=3,4", "optimizer.beta=0.5,0.9")
+    found = {(int(r["seed"]), int(r["steps"]), r["optimizer.lr"], r["problem.b"]) for r in rows(planned)}
+    assert found == {
+        (seed, steps, lr, {5: seed, 6: lr}[steps]) for seed in (1, 2) for steps in (5, 6) for lr in (3, 4)
+    }
+
+
+def rows(planned: Sequence[Request]) -> list[dict[Any, Any]]:
+    return [row for part in planned for row in part.product.cell().runs.to_dict("records")]
+
+
+def test_an_experiments_sweep_may_interpolate_what_varies(loader: ConfigLoader) -> None:
+    config = loader.load_configuration("config", [], RunMode.MULTIRUN)
+    with read_write(config.hydra):
+        config.hydra.sweeper.params = {"problem.b": "${problem.a},9", "problem.a": "1,2"}
+    jobs = Planner(config, loader).plan([])
+    assert [(row["problem.a"], row["problem.b"]) for row in rows(jobs)] == [(1, 1), (2, 2), (1, 9), (2, 9)]
+
+
+def test_what_is_typed_wins_over_an_experiments_sweep_and_that_is_said(
+    plan: Plan, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        planned = plan(
+            "+experiment=lr_choice",
+            "problem=quadratic,rosenbrock",
+            "optimizer=adam",
+            "optimizer.lr=0.1",
+            "steps=5",
+        )
+    assert [(*cell, len(part.product)) for cell, part in zip(cells(planned), planned, strict=True)] == [
+        ("adam", "quadratic", 30),
+        ("adam", "rosenbrock", 30),
+    ]
+    assert caplog.messages == [
+        f"{typed} was typed; the experiment's {own} is left out"
+        for typed, own in {
+            "optimizer=adam": "optimizer=sgd,rmsprop,adagrad,adam",
+            "problem=quadratic,rosenbrock": "problem=quadratic,logistic,rosenbrock",
+            "optimizer.lr=0.1": "optimizer.lr=logspace:1e-5:10:25",
+        }.items()
+    ]
+
+
+def test_what_is_typed_wins_however_the_two_are_spelled(loader: ConfigLoader) -> None:
+    config = loader.load_configuration("config", [], RunMode.MULTIRUN)
+    with read_write(config.hydra):
+        config.hydra.sweeper.params = {"+note": "1,2", "++seed": "0,1", "steps": "3,4"}
+    jobs, said = Planner(config, loader).jobs(["++note=7", "seed=5,6", "steps=3,4"])
+    assert jobs == [Job(("++note=7", f"steps={steps}"), {"seed": "5,6"}) for steps in (3, 4)]
+    assert said == [
+        "++note=7 was typed; the experiment's +note=1,2 is left out",
+        "seed=5,6 was typed; the experiment's ++seed=0,1 is left out",
+    ]
+
+
+@pytest.mark.parametrize("params", [{}, {"seed": "1", "+seed": "2"}])
+def test_a_key_given_twice_is_refused_by_the_plan(loader: ConfigLoader, params: dict[str, str]) -> None:
+    config = loader.load_configuration("config", [], RunMode.MULTIRUN)
+    with read_write(config.hydra):
+        config.hydra.sweeper.params = params
+    with pytest.raises(ValueError, match=r"seed is given twice; write seed=1,2$"):
+        Planner(config, loader).jobs([] if params else ["seed=1", "++seed=2"])
 
 
 def test_dropped_keys_are_said_once_the_plan_stands(plan: Plan, caplog: pytest.LogCaptureFixture) -> None:

@@ -285,6 +285,62 @@ class TestDivergence:
         assert np.average(table["diverged"], weights=table["runs"]) == pytest.approx(plain)
         assert plain > 0
 
+    def test_every_run_has_one_status(self, study):
+        table = tables.divergence(study[0])
+        np.testing.assert_allclose(table[["ok", "diverged", "stalled"]].sum(axis=1), 1)
+        assert (table["stalled"] == 0).all()
+
+    def test_a_store_without_stalled_runs_has_a_share_of_none(self):
+        runs = made(sweep([0.1], [[1.0, NAN]]))
+        table = tables.divergence(runs.astype({"status": "category"}))
+        assert table[["ok", "diverged", "stalled"]].to_numpy().tolist() == [[0.5, 0.5, 0]]
+
+
+class TestStalled:
+    """Three runs at each of two learning rates; at the larger one two stalled."""
+
+    @pytest.fixture
+    def runs(self):
+        runs = made(sweep([0.1, 1], [[3.0, 4.0, 5.0], [1.0, 2.0, 6.0]], **{"optimizer.beta": 0.9}))
+        runs.loc[[4, 5], "status"] = "stalled"
+        return runs.assign(**{"hit_1e-1": [NAN, NAN, NAN, 10.0, 20.0, NAN]})
+
+    def test_has_a_share_of_its_own(self, runs):
+        table = tables.divergence(runs, "optimizer.lr")
+        shares = table[["ok", "diverged", "stalled"]].to_numpy()
+        np.testing.assert_allclose(shares, [[1, 0, 0], [1 / 3, 0, 2 / 3]])
+        assert table["diverged_at"].isna().all()
+
+    def test_keeps_its_numbers(self, runs):
+        table = tables.by_setting(runs)
+        assert table["median"].tolist() == [4, 2]
+        assert table["diverged"].tolist() == [0, 0]
+        np.testing.assert_allclose(table["stalled"], [0, 2 / 3])
+        assert tables.best_settings(runs)["optimizer.lr"].tolist() == [1]
+        assert tables.lr_sensitivity(runs)["stalled"].tolist() == table["stalled"].tolist()
+
+    def test_a_target_that_it_reached_counts(self, runs):
+        reached = tables.steps_to_targets(runs)
+        assert reached["reached"].tolist() == [pytest.approx(2 / 3)]
+        assert reached["median"].tolist() == [20]
+
+    def test_a_pair_has_the_share_of_the_setting_that_it_shows(self, runs):
+        worse = runs.assign(**{"optimizer.momentum": 0.9, "status": "ok"})
+        worse["suboptimality"] += 1
+        both = pd.concat([runs.assign(**{"optimizer.momentum": 0.0}), worse], ignore_index=True)
+        pairs = tables.best_pairs(both, "optimizer.lr", "optimizer.beta")
+        assert pairs["median"].tolist() == [4, 2]
+        np.testing.assert_allclose(pairs["stalled"], [0, 2 / 3])
+
+    def test_of_an_accuracy_a_pair_shows_the_highest(self, runs):
+        better = runs.assign(**{"optimizer.momentum": 0.9, "accuracy": 0.9, "status": "stalled"})
+        both = pd.concat(
+            [runs.assign(**{"optimizer.momentum": 0.0, "accuracy": 0.5}), better], ignore_index=True
+        )
+        pairs = tables.best_pairs(both, "optimizer.lr", "optimizer.beta", "accuracy")
+        assert pairs["median"].tolist() == [0.9, 0.9]
+        assert pairs["stalled"].tolist() == [1, 1]
+
 
 class TestRanks:
     def test_ties_share_the_average(self):

@@ -11,7 +11,6 @@ from command_line import here
 from omegaconf import OmegaConf
 
 from experiments import tuning
-from experiments.comparison import split_seeds
 from experiments.lanes import cell_of
 from experiments.store import Store
 from optim import OPTIMIZERS
@@ -209,12 +208,3 @@ def test_selections_by_other_code_are_left_out(tuned: Path, monkeypatch: pytest.
     assert len(store.selections()) == 2 * 6
     monkeypatch.setattr("experiments.store.code_fingerprint", lambda *_: "other")
     assert store.selections().empty
-
-
-def test_seeds_that_choose_and_seeds_that_are_compared_never_meet() -> None:
-    for seeds in ([0, 1, 2], list(range(10)), [0, 1, tuning.FIRST_TUNING_SEED]):
-        choosing, reported = split_seeds(pd.DataFrame({"seed": np.repeat(seeds, 4)}))
-        assert not set(choosing["seed"]) & set(reported["seed"])
-        assert set(choosing["seed"]) | set(reported["seed"]) == set(seeds)
-    few = pd.DataFrame({"seed": [0, 1]})
-    assert all(part is few for part in split_seeds(few))

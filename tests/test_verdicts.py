@@ -104,7 +104,7 @@ def test_a_verdict_that_changes_says_with_what_and_to_what() -> None:
         "not with the budget or selection rule."
     )
     only = Sensitivity(REPRODUCED, variants[:1])
-    assert str(only) == "Of 1 variants, the verdict changes with the target (partly: 1e-3)."
+    assert str(only) == "Of 1 variant, the verdict changes with the target (partly: 1e-3)."
 
 
 # --- fit ---

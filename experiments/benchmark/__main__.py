@@ -14,6 +14,7 @@ from experiments.benchmark.grids import LRS, bare_seconds, grid_targets, grids, 
 from experiments.benchmark.machine import machine
 from experiments.benchmark.measure import Measurement, Plan, races
 from experiments.benchmark.summary import RATE, row, table, targets, write
+from experiments.wording import counted
 from optim import OPTIMIZERS
 
 PARTS = ("engine", "grids")
@@ -113,7 +114,7 @@ def line(measurements: list[Measurement]) -> str:
     """Return one race in a line: lane-steps a second of each contestant."""
     case = measurements[0].case
     rates = ", ".join(f"{m.contestant} {row(m)[RATE]:.1e}" for m in measurements)
-    lanes = f"{case.lanes:,} lane{'s' * (case.lanes > 1)}"
+    lanes = counted(case.lanes, "lane")
     return f"{case.optimizer} on {case.problem}, {lanes}: {rates} lane-steps/s"
 
 

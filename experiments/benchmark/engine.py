@@ -2,6 +2,7 @@
 
 from experiments.benchmark.case import Case, Prepared
 from experiments.loop import minimize
+from experiments.wording import counted
 
 
 def prepare(case: Case) -> Prepared:
@@ -16,7 +17,9 @@ def prepare(case: Case) -> Prepared:
         trace = minimize(problem, optimizer, seeds, steps=case.steps, points=case.points)
         diverged = int((trace.diverged_at >= 0).sum())
         if diverged:
-            raise RuntimeError(f"{diverged} of {case.lanes} lanes diverged: lower highest_lr for {case}")
+            raise RuntimeError(
+                f"{diverged} of {counted(case.lanes, 'lane')} diverged: lower highest_lr for {case}"
+            )
         return case.lanes * case.steps
 
     return Prepared(run)

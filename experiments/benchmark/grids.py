@@ -18,6 +18,7 @@ import pandas as pd
 
 from experiments.loop import BLAS, block_size
 from experiments.page import table_text
+from experiments.wording import counted
 from optim.rmsprop import RMSprop
 from problems.quadratic import QuadraticFit
 
@@ -55,6 +56,7 @@ class Whole:
 
 def grids(runs: int) -> Iterator[tuple[str, Whole]]:
     """Yield what grids take: the article's on one core and on all, one of so many runs, one far larger."""
+    all_runs, more_runs = counted(runs, "run"), counted(TIMES * runs, "run")
     many = [*of_runs(runs), "record.points=20", "study=many"]
     more = [*of_runs(TIMES * runs), f"steps={FEW}", "record.points=2", "study=more"]
     with tempfile.TemporaryDirectory() as name:
@@ -62,13 +64,13 @@ def grids(runs: int) -> Iterator[tuple[str, Whole]]:
         for launcher in ("basic", "processes"):
             arguments = ["-m", *ARTICLE, f"study={launcher}", f"hydra/launcher={launcher}"]
             yield f"12 cells of 2,500 runs, hydra/launcher={launcher}", whole(folder, "run", *arguments)
-        yield f"{runs:,} runs, dry_run=true", whole(folder, "run", *many, "dry_run=true")
-        yield f"{runs:,} runs", whole(folder, "run", *many)
-        yield f"{runs:,} runs, a second time", whole(folder, "run", *many)
-        yield f"{runs:,} runs, report", whole(folder, "report", "study=many")
-        yield f"{TIMES * runs:,} runs of {FEW} steps", whole(folder, "run", *more)
-        yield f"{TIMES * runs:,} runs of {FEW} steps, a second time", whole(folder, "run", *more)
-        yield f"{TIMES * runs:,} runs of {FEW} steps, report", whole(folder, "report", "study=more")
+        yield f"{all_runs}, dry_run=true", whole(folder, "run", *many, "dry_run=true")
+        yield all_runs, whole(folder, "run", *many)
+        yield f"{all_runs}, a second time", whole(folder, "run", *many)
+        yield f"{all_runs}, report", whole(folder, "report", "study=many")
+        yield f"{more_runs} of {FEW} steps", whole(folder, "run", *more)
+        yield f"{more_runs} of {FEW} steps, a second time", whole(folder, "run", *more)
+        yield f"{more_runs} of {FEW} steps, report", whole(folder, "report", "study=more")
 
 
 def of_runs(runs: int) -> list[str]:

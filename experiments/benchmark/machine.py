@@ -5,6 +5,8 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from experiments.wording import counted
+
 LIBRARIES = {"numpy": "NumPy", "torch": "torch", "jax": "jax", "optax": "optax"}
 
 
@@ -12,7 +14,8 @@ def machine() -> str:
     """Return processor, cores, system and versions in one line."""
     versions = [f"{name} {installed(library)}" for library, name in LIBRARIES.items() if installed(library)]
     return (
-        f"{processor()}, {os.cpu_count()} cores (one used), {platform.system()} {platform.machine()}; "
+        f"{processor()}, {counted(os.cpu_count() or 1, 'core')} (one used), "
+        f"{platform.system()} {platform.machine()}; "
         f"Python {platform.python_version()}, {', '.join(versions)}"
     )
 

@@ -33,6 +33,7 @@ from experiments.figures.style import (
     title,
 )
 from experiments.page import save_figure, table_text
+from experiments.wording import counted
 
 RATE = "lane_steps_per_second"
 FIRST = "first_call_lane_steps_per_second"
@@ -211,7 +212,9 @@ def overtaken(fit: pd.DataFrame, part: pd.DataFrame) -> str:
     start = calls - slope * np.array([part["steps"], engine["steps"]])
     pairs = zip(part["lanes"], *(start[0] - start[1], slope[1] - slope[0]), strict=True)
     each = [
-        f"{three_digits(ahead / gain):,.0f} at {lanes:,} lanes" for lanes, ahead, gain in pairs if gain > 0
+        f"{three_digits(ahead / gain):,.0f} at {counted(lanes, 'lane')}"
+        for lanes, ahead, gain in pairs
+        if gain > 0
     ]
     return f"; the other would be ahead there in runs of more steps than {', '.join(each)}" if each else ""
 

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from experiments.wording import counted
+
 CLAIMS: dict[str, Claim] = {}
 """Every registered claim under its id."""
 
@@ -92,7 +94,7 @@ class Sensitivity:
         changes = {choice: self.changes(choice) for choice in choices}
         moved = [f"{choice} ({changes[choice]})" for choice in choices if changes[choice]]
         firm = [choice for choice in choices if not changes[choice]]
-        count = f"{len(self.variants)} variants"
+        count = counted(len(self.variants), "variant")
         if not moved:
             said = f"The verdict stays {self.verdict} whatever the {listed(firm)} ({count})"
         else:

@@ -19,6 +19,7 @@ from experiments.claims.base import (
     claim,
     geometric_mean,
 )
+from experiments.wording import counted
 
 EPS, LR = "optimizer.eps", "optimizer.lr"
 ARTICLE_EPS = 1e-8
@@ -55,7 +56,8 @@ def decide(evidence: Evidence) -> Finding:
         effect=share(lost),
         unit="share of runs that diverge with epsilon 0 where a gradient is exactly 0",
         evidence=(
-            f"With epsilon 0, {lost.sum()} of {len(lost)} runs that meet a gradient of exactly 0 diverge, "
+            f"With epsilon 0, {lost.sum()} of {counted(len(lost), 'run that meets', 'runs that meet')} "
+            "a gradient of exactly 0 diverge, "
             f"with 1e-8 {(~safe).sum()} of all {len(safe)}; an epsilon from {indifferent(results)} changes "
             f"the median result by less than a factor of {SAME:g} on every problem, and one of 1 makes it "
             f"{largest.min():.1f} to {largest.max():.0f} times worse."

@@ -21,6 +21,7 @@ from experiments.claims.base import (
 )
 from experiments.measures import expected_best_of_k, expected_running_time
 from experiments.tables import best_settings, ranked_settings, runs_at
+from experiments.wording import counted
 from optim import OPTIMIZERS
 
 TUNING_SEEDS_FROM = 20
@@ -100,7 +101,7 @@ def variants(runs: pd.DataFrame, table: pd.DataFrame, budgets: pd.DataFrame) -> 
     rows = budgets[(budgets["against"] == "sgd") & (budgets["target"] == short(TARGET))]
     for k in sorted(set(BUDGETS) & set(rows["trials"])):
         found = verdict(rows[rows["trials"] == k], default)
-        yield Variant("budget", f"{k} trial{'s' if k > 1 else ''}", found)
+        yield Variant("budget", counted(k, "trial"), found)
 
 
 def at(table: pd.DataFrame, target: str, setting: str) -> pd.DataFrame:
@@ -117,7 +118,7 @@ def short(target: str) -> str:
 
 def won(rows: pd.DataFrame) -> str:
     names = [str(name) for name in rows.loc[rows["low"] > 1, "problem"]]
-    return f"{len(names)} of {len(rows)} problems" + (f" ({', '.join(names)})" if names else "")
+    return f"{len(names)} of {counted(len(rows), 'problem')}" + (f" ({', '.join(names)})" if names else "")
 
 
 def won_by_budget(budgets: pd.DataFrame) -> str:
@@ -126,7 +127,9 @@ def won_by_budget(budgets: pd.DataFrame) -> str:
     wins = (rows["low"] > 1).groupby(rows["trials"]).sum()
     if wins.nunique() == 1:
         first, last = wins.index[0], wins.index[-1]
-        return f"it is faster on {wins.iloc[0]} with any budget from {first} to {last} random trials"
+        return (
+            f"it is faster on {wins.iloc[0]} with any budget from {first} to {counted(last, 'random trial')}"
+        )
     return f"with {listed(map(str, wins.index))} random trials it is faster on {listed(map(str, wins))}"
 
 

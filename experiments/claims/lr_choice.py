@@ -23,6 +23,7 @@ from experiments.claims.base import (
     over_seeds,
 )
 from experiments.measures import unbroken_widths
+from experiments.wording import counted
 
 FACTOR = 10.0
 SOLVED = 1e-6
@@ -56,9 +57,9 @@ def decide(evidence: Evidence) -> Finding:
         unit="decades, SGD minus RMSprop",
         evidence=(
             f"The range of good learning rates of gradient descent is narrower than the other's in "
-            f"{narrower} of {len(differences)} comparisons (3 problems x 3 optimizers) and wider in {wider}; "
-            f"against RMSprop it differs by {effect} decades on average, and by {rough} if a hundredth of "
-            "the start counts as solved."
+            f"{narrower} of {counted(len(differences), 'comparison')} (3 problems x 3 optimizers) "
+            f"and wider in {wider}; against RMSprop it differs by {effect} decades on average, "
+            f"and by {rough} if a hundredth of the start counts as solved."
         ),
         tables={
             "Width of the range of good learning rates": width_table(landscapes),

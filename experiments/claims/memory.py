@@ -24,6 +24,7 @@ from experiments.claims.base import (
 )
 from experiments.claims.bowl import bowl_of
 from experiments.tables import MEASURES
+from experiments.wording import counted
 from problems.quadratic_bowl import hessian
 
 LR, BETA, EPS = "optimizer.lr", "optimizer.beta", "optimizer.eps"
@@ -65,7 +66,7 @@ def decide(evidence: Evidence) -> Finding:
         evidence=(
             f"The average answers to a step in the gradient with a time constant of {effect} times "
             f"1 / (1 - beta), and the best result lies at a beta from 0.9 to 0.999 on {inside.sum()} of "
-            f"{len(inside)} problems "
+            f"{counted(len(inside), 'problem')} "
             f"({', '.join(f'{row.problem} {row.beta:g}' for row in chosen.itertuples())})."
         ),
         tables={

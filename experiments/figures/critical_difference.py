@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from experiments.figures.style import BLACK, PAGE, figure, looks, styled
 from experiments.inference import CriticalDifference
+from experiments.wording import counted
 
 ROW = 0.17
 """Height of one name, in inches."""
@@ -48,7 +49,7 @@ def draw_axis(ax: Axes, count: int, found: CriticalDifference) -> None:
     ax.text(
         1 + 1.05 * (count - 1),
         0,
-        f"mean rank over\n{found.instances} instances",
+        f"mean rank over\n{counted(found.instances, 'instance')}",
         va="center",
         linespacing=1.1,
     )

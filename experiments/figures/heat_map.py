@@ -7,7 +7,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.collections import PatchCollection
+from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from experiments.figures.style import (
     FLOOR,
+    HALF,
     figure_legend,
     label_first,
     log_axis,
@@ -38,6 +39,7 @@ RING: dict[str, Any] = {
     "markeredgecolor": "black",
     "markeredgewidth": 0.8,
 }
+FRAME: dict[str, Any] = {"facecolor": "none", "edgecolor": "black", "linewidth": 1.0}
 NAMES = {"lr": "learning rate"}
 
 
@@ -51,7 +53,8 @@ def heat_map(
     """Return the median over two hyperparameters, a panel for each problem and optimizer that has both.
 
     Where others vary too, a cell is the best of its settings. Hatched: the median run
-    diverged. White: not run. A ring marks the best setting.
+    diverged. In a frame: half of the runs or more stalled. White: not run. A ring marks
+    the best setting.
     """
     table, kind = best_pairs(runs, x, y, measure), measure_of(measure, runs.columns)
     norm = color_scale(table["median"], kind)
@@ -60,6 +63,7 @@ def heat_map(
     fig, axes = panels(len(groups), 2.1, problems if problems <= 3 else 0)
     for ax, ((optimizer, problem), part) in zip(axes, groups, strict=False):
         draw_cells(ax, part.pivot(index=y, columns=x, values="median"), norm)
+        draw_frame(ax, part.pivot(index=y, columns=x, values="stalled"))
         draw_ring(ax, part.pivot(index=y, columns=x, values="best"))
         ax.set(xlabel=spoken(x), ylabel="")
         title(ax, str(problem), str(optimizer))
@@ -73,10 +77,12 @@ def heat_map(
 
 
 def signs(table: pd.DataFrame, measure: str) -> dict[str, Any]:
-    """Return the handles of what the legend explains: the ring, and the hatching if there is any."""
+    """Return the handles of what the legend explains: the ring, the hatching and frames if there are any."""
     lost = "not reached by the median run" if is_target(measure) else "median run diverged"
     ring = {"best setting": Line2D([], [], **RING)} if table["best"].any() else {}
-    return ring | ({lost: Patch(**HATCH)} if np.isinf(table["median"]).any() else {})
+    hatch = {lost: Patch(**HATCH)} if np.isinf(table["median"]).any() else {}
+    frame = {"median run stalled": Patch(**FRAME)} if (table["stalled"] >= HALF).any() else {}
+    return ring | hatch | frame
 
 
 def color_scale(values: ArrayLike, kind: Measure) -> Normalize:
@@ -101,6 +107,18 @@ def draw_cells(ax: Axes, cells: pd.DataFrame, norm: Normalize) -> None:
     ax.grid(visible=False)
     label_cells(ax, "x", cells.columns, 5)
     label_cells(ax, "y", cells.index, 9)
+
+
+def draw_frame(ax: Axes, stalled: pd.DataFrame) -> None:
+    """Draw a line about the cells in a table of shares that are those of stalled runs."""
+    inside = np.pad(stalled.to_numpy(float) >= HALF, 1)
+    below = [[(c - 1, r), (c, r)] for r, c in np.argwhere(inside[1:] != inside[:-1])]
+    left = [[(c, r - 1), (c, r)] for r, c in np.argwhere(inside[:, 1:] != inside[:, :-1])]
+    style: dict[str, Any] = {"capstyle": "projecting", "clip_on": False}
+    for color, width in (
+        (("white", 2.2), ("black", FRAME["linewidth"])) if below else ()
+    ):  # seen on any colour
+        ax.add_collection(LineCollection(below + left, color=color, linewidth=width, **style))
 
 
 def draw_ring(ax: Axes, best: pd.DataFrame) -> None:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from experiments.figures.lines import draw_quartiles, is_logarithmic, quartile_axis
+from experiments.figures.lines import draw_quartiles, is_logarithmic, mark_stalled, quartile_axis
 from experiments.figures.style import (
     label_first,
     legend,
@@ -19,8 +19,8 @@ from experiments.figures.style import (
     tick_label,
     title,
 )
+from experiments.tables import PAIR, divergence, measure_of
 from experiments.tables import learning_curves as quartiles_by_step
-from experiments.tables import measure_of
 
 
 @styled
@@ -34,11 +34,14 @@ def learning_curves(
     """Return the median over ``runs`` with its quartile band at each recorded step, per optimizer.
 
     Runs that diverged count as infinite from that step on: the curve leaves the panel
-    at the top. ``optimizers`` are the registered names, in order.
+    at the top. A frame ends a curve of which half of the runs or more stalled.
+    ``optimizers`` are the registered names, in order.
     """
     table = quartiles_by_step(history, runs, measure)
     kind, chosen = measure_of(measure, history.columns), looks_in(table, optimizers)
     logarithmic = is_logarithmic(table, kind)
+    ends = table.drop_duplicates(PAIR, keep="last").merge(divergence(runs)[[*PAIR, "stalled"]], on=PAIR)
+    stalled = False
     problems = list(table.groupby("problem", observed=True))
     fig, axes = panels(len(problems), 2.3)
     for ax, (problem, part) in zip(axes, problems, strict=False):
@@ -46,12 +49,13 @@ def learning_curves(
         limits = quartile_axis(ax, part, kind, logarithmic, ceiling)
         step_axis(ax, part["step"])
         draw_quartiles(ax, part, "step", chosen, limits, every_point=False)
+        stalled |= mark_stalled(ax, ends[ends["problem"] == problem], "step", "median", chosen, limits)
         ax.set_xlabel("steps")
         title(ax, str(problem))
     if not problems:
         say_empty(axes[0])
     label_first(axes, kind.label)
-    legend(fig, chosen)
+    legend(fig, chosen, stalled)
     return fig
 
 

@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 
 from experiments.figures.style import (
     FLOOR,
+    HALF,
+    STALLED,
     Look,
     dash_pattern,
     inside,
@@ -94,3 +96,17 @@ def draw_lines(
             ax=ax,
         )
     ax.set(xlabel="", ylabel="")
+
+
+def mark_stalled(
+    ax: Axes, table: pd.DataFrame, x: str, y: str, chosen: dict[str, Look], limits: Limits
+) -> bool:
+    """Frame the points of lines at which half of the runs or more stalled; tell if there are any.
+
+    What lies above the panel has its frame on the edge; the x axis is to be there already.
+    """
+    rows = table[(table["stalled"] >= HALF) & table[x].between(*ax.get_xlim())]
+    for name, part in rows.groupby("optimizer"):
+        sign = {**STALLED, "markeredgecolor": chosen[str(name)].color}
+        ax.plot(part[x], np.clip(part[y], *limits), linestyle="", zorder=5, clip_on=False, **sign)
+    return len(rows) > 0

@@ -6,7 +6,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.figures.lines import draw_lines, draw_quartiles, is_logarithmic, quartile_axis
+from experiments.figures.lines import (
+    draw_lines,
+    draw_quartiles,
+    is_logarithmic,
+    mark_stalled,
+    quartile_axis,
+)
 from experiments.figures.style import (
     figure,
     grid_axis,
@@ -30,11 +36,13 @@ def lr_sensitivity(
 ) -> Figure:
     """Return median and quartiles over the learning rate, and the share diverged, one problem a column.
 
-    ``table`` is that of ``tables.lr_sensitivity`` for the same measure; ``optimizers`` are
-    the registered names, in order.
+    A frame is about a median of which half of the runs or more stalled. ``table`` is that of
+    ``tables.lr_sensitivity`` for the same measure; ``optimizers`` are the registered names,
+    in order.
     """
     kind, chosen = measure_of(measure, [measure]), looks_in(table, optimizers)
     logarithmic = is_logarithmic(table, kind)
+    stalled = False
     problems = list(table.groupby("problem", observed=True))
     fig, uppers, lowers = paired_panels(len(problems))
     for upper, lower, (problem, part) in zip(uppers, lowers, problems, strict=False):
@@ -42,13 +50,14 @@ def lr_sensitivity(
         draw_quartiles(upper, part, LR, chosen, limits)
         draw_lines(lower, part.assign(percent=100 * part["diverged"]), LR, "percent", chosen)
         grid_axis(lower, part[LR])
+        stalled |= mark_stalled(upper, part, LR, "median", chosen, limits)
         lower.set_xlabel("learning rate")
         title(upper, str(problem))
     if not problems:
         say_empty(uppers[0])
     label_first(uppers, kind.final_label)
     label_first(lowers, "diverged,\n% of runs")
-    legend(fig, chosen)
+    legend(fig, chosen, stalled)
     return fig
 
 

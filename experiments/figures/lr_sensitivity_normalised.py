@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.figures.lines import draw_lines
+from experiments.figures.lines import draw_lines, mark_stalled
 from experiments.figures.style import (
     figure,
     grid_shape,
@@ -40,11 +40,12 @@ def lr_sensitivity_normalised(
     """Return how much worse than its best each optimizer gets with distance from its best rate.
 
     ``table`` is that of ``tables.lr_sensitivity`` for the same measure; ``factor`` is drawn
-    as a line, below which a learning rate is good; ``optimizers`` are the registered names,
-    in order.
+    as a line, below which a learning rate is good. A frame is about a median of which half
+    of the runs or more stalled; ``optimizers`` are the registered names, in order.
     """
     table = normalised(table, measure_of(measure, [measure]))
     chosen = looks_in(table, optimizers)
+    stalled = False
     problems = list(table.groupby("problem", observed=True))
     rows, columns = grid_shape(len(problems))
     fig = figure(width_for(columns), 2.3 * rows)
@@ -52,12 +53,13 @@ def lr_sensitivity_normalised(
     for ax, (problem, part) in zip(axes, problems, strict=False):
         draw_panel(ax, part, factor)
         draw_lines(ax, part, "relative_lr", "drawn", chosen)
+        stalled |= mark_stalled(ax, part, "relative_lr", "drawn", chosen, (1.0, WORST))
         ax.set_xlabel("learning rate / its best")
         title(ax, str(problem))
     if not problems:
         say_empty(axes[0])
     label_first(axes, "median, times worse\nthan its best")
-    legend(fig, chosen)
+    legend(fig, chosen, stalled)
     return fig
 
 

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from experiments.figures.style import (
+    STALLED,
     Look,
     figure_legend,
     looks_in,
@@ -35,6 +36,8 @@ GREYS = ListedColormap([str(grey) for grey in np.linspace(0.99, 0.70, DECADES)])
 START: dict[str, Any] = {"marker": "o", "markersize": 5, "color": "white", "markeredgecolor": "black"}
 MINIMUM: dict[str, Any] = {"marker": "*", "markersize": 11, "color": "white", "markeredgecolor": "black"}
 LOST: dict[str, Any] = {"marker": "x", "markersize": 5.5, "color": "black", "markeredgewidth": 1.3}
+ENDS: dict[str, dict[str, Any]] = {"diverged": LOST, "stalled": STALLED}
+"""The signs that end the paths of runs by their status."""
 POWERS: dict[str, Any] = {"marker": "o", "markersize": 3.5, "color": "0.45", "markeredgecolor": "white"}
 
 
@@ -70,7 +73,8 @@ def paths(
 
     ``history`` must have the parameters (``params.0`` ...). Dots stand at steps 1, 10,
     100 ... (the recorded ones nearest to them); a cross ends the path of a run that
-    diverged. ``optimizers`` are the registered names, in order.
+    diverged, a frame that of one that stalled. ``optimizers`` are the registered names, in
+    order.
     """
     runs = labelled(runs)
     chosen = looks_in(runs, optimizers)
@@ -84,7 +88,7 @@ def paths(
     if not landscapes or not count:
         say_empty(axes[0])
     signs = {"start": START, "steps 1, 10, 100 …": POWERS, "minimum": MINIMUM}
-    signs |= {"diverged": LOST} if (runs["status"] != "ok").any() else {}
+    signs |= {status: sign for status, sign in ENDS.items() if (runs["status"] == status).any()}
     figure_legend(fig, {name: Line2D([], [], linestyle="", **sign) for name, sign in signs.items()})
     return fig
 
@@ -148,11 +152,11 @@ def draw_contours(ax: Axes, landscape: Landscape, box: Box) -> ContourSet:
 
 
 def draw_path(ax: Axes, lane: pd.DataFrame, look: Look, box: Box, status: str) -> None:
-    """Draw one run's path with its start and its dots; if it diverged, a cross where it leaves the view."""
-    if status != "ok":
+    """Draw one run's path with its start and its dots; if it was lost, the sign where it leaves the view."""
+    if status in ENDS:
         inside = lane["x"].between(*box[0]) & lane["y"].between(*box[1])
         lane = lane.loc[: inside[inside].index[-1]]
-        ax.plot(*lane.to_numpy()[-1], linestyle="", zorder=4.5, **LOST)
+        ax.plot(*lane.to_numpy()[-1], linestyle="", zorder=4.5, **ENDS[status])
     sns.lineplot(lane, x="x", y="y", sort=False, estimator=None, errorbar=None, color=look.color, ax=ax)
     dots = lane.iloc[nearest_powers(lane.index.to_numpy())]
     ax.plot(dots["x"], dots["y"], linestyle="", zorder=4, **{**POWERS, "color": look.color})

@@ -82,6 +82,18 @@ NEXT_MARKERS = ("v", "P", "X", "<", ">", "p", "h")
 NEXT_DASHES: tuple[tuple[float, ...], ...] = ((3, 1), (7, 2), (3, 1, 1, 1, 1, 1), (1, 2.5), (7, 1.5, 3, 1.5))
 
 
+STALLED: Any = {
+    "marker": "s",
+    "markersize": 7,
+    "markerfacecolor": "none",
+    "markeredgecolor": BLACK,
+    "markeredgewidth": 0.9,
+}
+"""The sign of what stalled: a frame about the place where it stands still."""
+HALF = 0.5
+"""From this share on of its runs a median is called that of stalled runs."""
+
+
 def looks(names: Sequence[str]) -> dict[str, Look]:
     """Return the look of each optimizer.
 
@@ -189,13 +201,14 @@ def say_empty(ax: Axes, words: str = "no runs") -> None:
     ax.text(0.5, 0.5, words, transform=ax.transAxes, ha="center", va="center", color="0.4")
 
 
-def legend(fig: Figure, chosen: Mapping[str, Look]) -> None:
-    """Put the optimizers' legend above the panels."""
+def legend(fig: Figure, chosen: Mapping[str, Look], stalled: bool = False) -> None:
+    """Put the optimizers' legend above the panels, with the sign of what stalled if there is any."""
     lines = {
         name: Line2D([], [], color=look.color, marker=look.marker, linestyle=dash_pattern(look))
         for name, look in chosen.items()
     }
-    figure_legend(fig, lines)
+    sign = {"median run stalled": Line2D([], [], linestyle="", **STALLED)}
+    figure_legend(fig, lines | (sign if stalled else {}))
 
 
 def figure_legend(fig: Figure, handles: Mapping[str, Any]) -> None:

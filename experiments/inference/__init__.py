@@ -11,6 +11,7 @@ from experiments.inference.nemenyi import CriticalDifference, instances_needed, 
 from experiments.inference.paired import paired_bootstrap, paired_differences
 from experiments.inference.power import Power, enough, pairs_needed, power_of
 from experiments.inference.rows import as_table
+from experiments.inference.skillings_mack import SkillingsMack, skillings_mack
 from experiments.inference.superiority import probability_of_superiority, vargha_delaney
 from experiments.inference.wilcoxon import SignedRank, holm, signed_rank, wilcoxon_holm
 
@@ -20,6 +21,7 @@ __all__ = [
     "Friedman",
     "Power",
     "SignedRank",
+    "SkillingsMack",
     "as_table",
     "enough",
     "friedman",
@@ -32,6 +34,7 @@ __all__ = [
     "power_of",
     "probability_of_superiority",
     "signed_rank",
+    "skillings_mack",
     "vargha_delaney",
     "wilcoxon_holm",
 ]

@@ -8,6 +8,7 @@ from scipy.stats import norm
 
 from experiments.inference.paired import checked
 from experiments.inference.wilcoxon import signed_rank, signed_ranks
+from experiments.wording import counted
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def observed_effect(differences: "np.ndarray[tuple[int], np.dtype[np.float64]]")
 def enough(
     differences: ArrayLike,
     *,
-    unit: str = "instances",
+    unit: str = "instance",
     effect: float | None = None,
     alpha: float = 0.05,
     power: float = 0.8,
@@ -112,22 +113,26 @@ def enough(
 
     Args:
         differences: shape (pairs,), first minus second, lower is better.
-        unit: what a pair is, in the plural.
+        unit: what a pair is, in the singular.
         effect: the smallest that matters; None for the observed one.
     """
     found = power_of(differences, effect=effect, alpha=alpha, power=power)
     test = f"Wilcoxon signed-rank, p = {found.p:.2g}"
+
+    def pairs(one: str, many: str) -> str:
+        return counted(found.pairs, f"{unit} {one}", f"{unit}s {many}")
+
     if found.decided:
-        return f"{found.pairs} {unit} decide it ({test})."
+        return f"{pairs('decides', 'decide')} it ({test})."
     size = "a difference of this size" if effect is None else f"an effect of {effect:g}"
     if found.needed <= found.pairs:
         return (
-            f"{found.pairs} {unit} show no difference ({test}), though {found.needed:.0f} would have been "
+            f"{pairs('shows', 'show')} no difference ({test}), though {found.needed:.0f} would have been "
             f"enough to find {size} with probability {power:g}."
         )
     if np.isinf(found.needed):
-        return f"{found.pairs} {unit} show no difference at all ({test}): no number of them would."
+        return f"{pairs('shows', 'show')} no difference at all ({test}): no number of them would."
     return (
-        f"{found.pairs} {unit} are too few to decide ({test}): to find {size} with probability {power:g} "
+        f"{pairs('is', 'are')} too few to decide ({test}): to find {size} with probability {power:g} "
         f"at level {alpha:g} takes about {found.needed:.0f}."
     )

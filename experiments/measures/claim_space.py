@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from experiments.wording import counted
+
 
 @dataclass(frozen=True)
 class ClaimSpace:
@@ -34,7 +36,7 @@ class ClaimSpace:
     def __str__(self) -> str:
         open_cells = self.cells - self.surely_holds - self.surely_fails
         tail = f", {open_cells} undecided" if open_cells else ""
-        return f"holds in {self.share:.0%} of {self.cells} cells{tail}"
+        return f"holds in {self.share:.0%} of {counted(self.cells, 'cell')}{tail}"
 
 
 def claim_space(table: pd.DataFrame, ratio: str = "ratio") -> ClaimSpace:

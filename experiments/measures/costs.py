@@ -9,6 +9,7 @@ from experiments.measures.hits import hit_times
 from experiments.measures.running_time import expected_running_time
 from experiments.tables import PAIR, by_setting, labelled, measure_of
 from experiments.tables.varying import hyperparameters
+from experiments.wording import counted
 
 
 def instance_costs(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.DataFrame:
@@ -16,14 +17,15 @@ def instance_costs(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.Dat
 
     Low is good: an accuracy comes with its sign turned. Numbers up to the measure's floor
     are equal. ``runs`` holds one setting per optimizer and instance (``tables.runs_at``).
+    NaN where an optimizer did not run.
 
     Raises:
-        ValueError: several settings, or an instance that an optimizer did not run on.
+        ValueError: several settings of an optimizer on an instance.
     """
     check_one_setting(runs)
     table = by_setting(runs, measure)
     table["cost"] = measure_of(measure, runs.columns).cost(table["median"])
-    return complete(table.pivot(index="problem", columns="optimizer", values="cost"))
+    return plain(table.pivot(index="problem", columns="optimizer", values="cost"))
 
 
 def target_costs(
@@ -43,7 +45,7 @@ def target_costs(
         groups = hit_times(runs, targets).groupby([*PAIR, "target"], observed=True)["hit"]
         table = groups.median().rename("median").reset_index()
     wide = table.pivot(index=["problem", "target"], columns="optimizer", values=statistic)
-    return complete(wide.sort_index(level=[0, 1], ascending=[True, False]))
+    return plain(wide.sort_index(level=[0, 1], ascending=[True, False]))
 
 
 def check_one_setting(runs: pd.DataFrame) -> None:
@@ -53,20 +55,14 @@ def check_one_setting(runs: pd.DataFrame) -> None:
     for (problem, optimizer), part in settings.groupby(PAIR, observed=True):
         if len(part) > 1:
             raise ValueError(
-                f"{optimizer} has {len(part)} settings on {problem}; take one, "
+                f"{optimizer} has {counted(len(part), 'setting')} on {problem}; take one, "
                 "tables.runs_at(runs, tables.best_settings(runs))"
             )
 
 
-def complete(costs: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with plain names and numbers; raise ValueError if an entry is missing."""
-    costs = costs.astype(float)
-    for optimizer in costs:
-        if costs[optimizer].isna().any():
-            missing = costs.index[costs[optimizer].isna()][0]
-            where = missing if isinstance(missing, str) else f"{missing[0]}, target {missing[1]:g}"
-            raise ValueError(f"{optimizer} has no runs on {where}")
-    return costs.rename_axis(columns=None)
+def plain(costs: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with plain names and numbers."""
+    return costs.astype(float).rename_axis(columns=None)
 
 
 def checked_costs(costs: pd.DataFrame) -> pd.DataFrame:

@@ -5,13 +5,14 @@ import pandas as pd
 
 from experiments.tables.measures import measure_of, target_columns
 from experiments.tables.quartiles import QUARTILES, scored, summary
-from experiments.tables.varying import PAIR, hyperparameters, labelled, swept
+from experiments.tables.varying import LR, PAIR, hyperparameters, labelled, swept
+from experiments.wording import counted
 
 
 def by_setting(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.DataFrame:
     """Return one row per problem, optimizer and setting (all its hyperparameters).
 
-    Columns: problem, optimizer, every hyperparameter, runs, median, q25, q75, diverged.
+    Columns: problem, optimizer, every hyperparameter, runs, median, q25, q75, diverged, stalled.
     """
     runs = scored(runs, measure)
     return summary(runs, [*PAIR, *hyperparameters(runs)])
@@ -52,16 +53,52 @@ def settings_shown(choosing: pd.DataFrame, reported: pd.DataFrame, measure: str)
     median_when_chosen from those that chose. Just ``best_settings`` if they are the same runs.
     """
     best = best_settings(choosing, measure)
-    if choosing is reported:
+    if choosing.index.equals(reported.index):
         return best
     numbers = ["runs", *QUARTILES, "diverged"]
     shown = summary(scored(runs_at(reported, best), measure), PAIR).astype({"problem": str})
-    table = best.drop(columns=numbers).astype({"problem": str}).merge(shown, on=PAIR)
+    table = best.drop(columns=numbers).astype({"problem": str}).merge(shown, on=PAIR, how="left")
     chosen = [str(key) for key in best if key not in numbers and not str(key).endswith("_compared")]
     table = table[[*chosen, *numbers, "settings_compared", "runs_compared"]]
     when_chosen = best.astype({"problem": str})[[*PAIR, "median"]]
     table = table.merge(when_chosen.rename(columns={"median": "median_when_chosen"}), on=PAIR)
     return table.astype({"problem": best["problem"].dtype})
+
+
+def without_setting(best: pd.DataFrame, runs: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Return the cells whose best setting is none: at every setting half of the runs or more diverged.
+
+    Args:
+        best: ``best_settings``.
+        runs: all that was tried, labelled.
+
+    Columns: problem, optimizer, runs, diverged (a share of all), note (in words).
+    """
+    lost = (best["median"] == measure_of(measure, runs.columns).worst) & (best["diverged"] >= 0.5)
+    cells = dict(list(runs.groupby(PAIR, observed=True)))
+    rows = []
+    for problem, optimizer in best.loc[lost, PAIR].itertuples(index=False):
+        part = cells[problem, optimizer]
+        share = (part["status"] == "diverged").mean()
+        what = (
+            f"all of {counted(len(part), 'run')}"
+            if share == 1
+            else "half of the runs or more at every setting"
+        )
+        tried = f"; the smallest learning rate tried is {part[LR].min():g}" if part[LR].notna().any() else ""
+        rows.append((problem, optimizer, len(part), share, f"{what} diverged{tried}"))
+    return pd.DataFrame(rows, columns=[*PAIR, "runs", "diverged", "note"])
+
+
+def noted(best: pd.DataFrame, none: pd.DataFrame) -> pd.DataFrame:
+    """Return best settings, blank where they are none, with a note of why; as they are if there are none."""
+    if none.empty:
+        return best
+    text = dict.fromkeys(PAIR, str)
+    notes = best[PAIR].astype(text).merge(none[[*PAIR, "note"]].astype(text), on=PAIR, how="left")["note"]
+    blank = notes.notna().to_numpy()
+    table = best.assign(**{key: best[key].mask(blank) for key in hyperparameters(best)})
+    return table.assign(note=notes.fillna("").to_numpy())
 
 
 def runs_at(runs: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
@@ -81,13 +118,14 @@ def best_pairs(runs: pd.DataFrame, x: str, y: str, measure: str = "suboptimality
     Only for optimizers that vary both, unless none does. ``best`` marks the pair of the
     best setting.
 
-    Columns: problem, optimizer, x, y, median, best.
+    Columns: problem, optimizer, x, y, median, stalled (the share at that setting), best.
     """
     table = by_setting(runs, measure)
     table = table.reindex(columns=list(dict.fromkeys([*table, x, y]))).dropna(subset=[x, y])
     kind = measure_of(measure, runs.columns)
-    pairs = table.groupby([*PAIR, x, y], observed=True)["median"]
-    table = (pairs.max() if kind.higher_is_better else pairs.min()).reset_index()
+    ordered = table.sort_values("median", ascending=not kind.higher_is_better, kind="stable")
+    table = ordered.drop_duplicates([*PAIR, x, y])[[*PAIR, x, y, "median", "stalled"]]
+    table = table.sort_values([*PAIR, x, y], ignore_index=True)
     chosen = best_settings(runs, measure)
     keys = [*PAIR, *(key for key in (x, y) if key in chosen)]
     table = table.merge(chosen[keys].assign(best=True), how="left", on=keys)

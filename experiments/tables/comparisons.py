@@ -9,6 +9,9 @@ from experiments.tables.measures import fraction, measure_of, target_columns
 from experiments.tables.quartiles import QUARTILES, scored, summary
 from experiments.tables.varying import PAIR, labelled
 
+STATUSES = ("ok", "diverged", "stalled")
+"""How a run may end: at finite numbers, at one that is not, or finite while its optimizer's state is not."""
+
 
 def steps_to_targets(
     runs: pd.DataFrame, measure: str = "suboptimality", chosen: pd.DataFrame | None = None
@@ -38,16 +41,18 @@ def reached(runs: pd.DataFrame, column: str) -> Any:
 
 
 def divergence(runs: pd.DataFrame, *by: str) -> pd.DataFrame:
-    """Return the share of runs that diverged, per problem, optimizer and the columns ``by``.
+    """Return the share of runs of each status, per problem, optimizer and the columns ``by``.
 
-    Columns: problem, optimizer, by, runs, diverged, diverged_at (the median step of those
-    that did, NaN if none did).
+    Columns: problem, optimizer, by, runs, ok, diverged, stalled, diverged_at (the median step
+    of those that diverged, NaN if none did).
     """
     runs = labelled(runs)
-    runs = runs.assign(lost=runs["status"] != "ok").reindex(columns=[*PAIR, *by, "lost", "diverged_at"])
+    ended = {status: runs["status"] == status for status in STATUSES}
+    runs = runs.assign(**ended).reindex(columns=[*PAIR, *by, *STATUSES, "diverged_at"])
     groups = runs.groupby([*PAIR, *by], observed=True, dropna=False)
-    table = pd.DataFrame({"runs": groups.size(), "diverged": groups["lost"].mean()})
-    return table.assign(diverged_at=groups["diverged_at"].median()).reset_index()
+    shares = {status: groups[status].mean() for status in STATUSES}
+    table = pd.DataFrame({"runs": groups.size(), **shares, "diverged_at": groups["diverged_at"].median()})
+    return table.reset_index()
 
 
 def ranks(
@@ -58,7 +63,8 @@ def ranks(
     With ``chosen``, a table such as ``settings_shown``, by the medians that it holds.
 
     Rank 1 is the best; medians that are equal, or up to the measure's floor, share the
-    average of their ranks. The best mean rank comes first.
+    average of their ranks. The best mean rank comes first. The mean is over the problems
+    that all optimizers ran on; where one did not run its rank is NaN.
 
     Columns: optimizer, one per problem, mean_rank.
     """
@@ -67,5 +73,5 @@ def ranks(
     best["rank"] = best.groupby("problem", observed=True)["cost"].rank()
     table = best.pivot(index="optimizer", columns="problem", values="rank")
     table.columns = pd.Index([str(problem) for problem in table.columns])
-    table["mean_rank"] = table.mean(axis=1)
+    table["mean_rank"] = table.dropna(axis=1).mean(axis=1)
     return table.sort_values("mean_rank", kind="stable").reset_index()

@@ -18,7 +18,8 @@ def lr_sensitivity(runs: pd.DataFrame, measure: str = "suboptimality", factor: f
     whether the learning rate belongs to the unbroken stretch around the best one in
     which the median stays within ``factor`` of the best median.
 
-    Columns: problem, optimizer, optimizer.lr, runs, median, q25, q75, diverged, best, within.
+    Columns: problem, optimizer, optimizer.lr, runs, median, q25, q75, diverged, stalled,
+    best, within.
     """
     best = best_settings(runs, measure)
     others = [key for key in hyperparameters(best) if key != LR]
@@ -27,7 +28,7 @@ def lr_sensitivity(runs: pd.DataFrame, measure: str = "suboptimality", factor: f
     table = table.sort_values([*PAIR, LR], ignore_index=True)
     table["best"] = table[LR] == table["best_lr"]
     table["within"] = unbroken(table, is_close(table, factor, measure_of(measure, runs.columns)))
-    return table[[*PAIR, LR, "runs", *QUARTILES, "diverged", "best", "within"]]
+    return table[[*PAIR, LR, "runs", *QUARTILES, "diverged", "stalled", "best", "within"]]
 
 
 def is_close(table: pd.DataFrame, factor: float, kind: Measure) -> pd.Series:

@@ -26,10 +26,20 @@ def problem_labels(runs: pd.DataFrame) -> pd.Series:
     """
     if isinstance(runs["problem"].dtype, pd.CategoricalDtype) and runs["problem"].cat.ordered:
         return runs["problem"].cat.remove_unused_categories()
+    return constant_labels(runs, ["steps"])
+
+
+def instance_labels(runs: pd.DataFrame) -> pd.Series:
+    """Return the labels of ``labelled`` runs without the number of steps, which is no instance."""
+    return constant_labels(runs.assign(problem=runs["problem"].astype(str).str.split().str[0]), [])
+
+
+def constant_labels(runs: pd.DataFrame, more: list[str]) -> pd.Series:
+    """Return each run's problem with those of its constants, and of the columns ``more``, that vary."""
     labels = pd.Series("", index=runs.index, dtype=object)
     order: list[str] = []
     for name, part in by_name(runs, "problem"):
-        keys = varying(part, [*columns_of(part, "problem."), "steps"])
+        keys = varying(part, [*columns_of(part, "problem."), *more])
         digits = {key: digits_of(part[key].unique()) for key in keys}
         for values, rows in part.groupby(keys, dropna=False) if keys else [((), part)]:
             words = [

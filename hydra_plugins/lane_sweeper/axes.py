@@ -5,13 +5,23 @@
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString, RangeSweep
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    IntervalSweep,
+    Override,
+    Quote,
+    QuotedString,
+    RangeSweep,
+    Transformer,
+)
+
+from experiments.wording import counted
 
 SPACED = re.compile(r"(logspace|linspace):([^:]+):([^:]+):([^:,)'\"]+)")
 MOST_VALUES = 1_000_000  # of one key
@@ -36,22 +46,24 @@ def split(
     """Return the jobs of a sweep, and a line for each key that some of them do not have.
 
     Args:
-        overrides: parsed; of two with the same key the later one holds.
+        overrides: parsed, each key once.
         is_axis: whether a swept key may stay inside a job, as long as its values are given
             outright and not by interpolation.
         has_key: whether a job with these other overrides has that key.
+
+    The overrides of a job stand in the order of ``overrides``.
 
     Raises:
         KeyError: a key that no job has.
         ValueError: a sweep without values, or over an interval.
     """
-    last = {override.get_key_element(): override for override in overrides}
-    axes = {
-        key: written(o) for key, o in last.items() if is_axis(key) and varies(o) and "${" not in written(o)
-    }
-    fixed = [override for key, override in last.items() if key not in axes]
-    choices = [o for o in fixed if "." not in o.get_key_element()]
-    nested = [o for o in fixed if "." in o.get_key_element()]
+    given = {override.get_key_element(): override for override in overrides}
+    swept = {key: written(override) for key, override in given.items() if is_axis(key) and varies(override)}
+    axes = {key: text for key, text in swept.items() if "$" not in text}
+    fixed = {key: override for key, override in given.items() if key not in axes}
+    choices = [override for key, override in fixed.items() if "." not in key]
+    nested = [override for key, override in fixed.items() if "." in key]
+    order = list(fixed)
     jobs, missing, cells = [], dict.fromkeys([*axes, *(o.get_key_element() for o in nested)], 0), 0
     for chosen in product(choices):
         cells += 1
@@ -60,14 +72,21 @@ def split(
             missing[key] += not present
         kept = [o for o in nested if has[o.get_key_element()]]
         inside = {key: text for key, text in axes.items() if has[key]}
-        jobs += [Job((*chosen, *rest), inside) for rest in product(kept)]
-        check_jobs(len(jobs), fixed)
+        jobs += [Job(in_order([*chosen, *rest], order), inside) for rest in product(kept)]
+        check_jobs(len(jobs), list(fixed.values()))
     nowhere = [key for key, count in missing.items() if count == cells]
     if nowhere:
-        raise KeyError(str(last[nowhere[0]].input_line))
+        raise KeyError(str(given[nowhere[0]].input_line))
     return jobs, [
-        f"{key} does not apply to {n} of {cells} cells: dropped there" for key, n in missing.items() if n
+        f"{key} does not apply to {n} of {counted(cells, 'cell')}: dropped there"
+        for key, n in missing.items()
+        if n
     ]
+
+
+def in_order(texts: Sequence[str], keys: Sequence[str]) -> tuple[str, ...]:
+    """Return overrides in the order of their keys: where one writes over another, the later one holds."""
+    return tuple(sorted(texts, key=lambda text: keys.index(text.partition("=")[0])))
 
 
 def product(overrides: Sequence[Override]) -> list[list[str]]:
@@ -90,22 +109,53 @@ def check_jobs(count: int, overrides: Sequence[Override]) -> None:
 def choices_of(override: Override) -> list[str]:
     """Return one override for each value of a sweep, equal ones once; or the override itself."""
     key = override.get_key_element()
-    if any(isinstance(value, str) and SPACED.fullmatch(value) for value in listed(override)):
-        return [f"{key}={value}" for value in dict.fromkeys(values(key, written(override)))]
-    if not override.is_sweep_override():
+    if not (override.is_sweep_override() or any(map(is_spaced, listed(override)))):
         return [f"{key}={override.get_value_element_as_str()}"]
-    if not override.is_discrete_sweep():
+    if override.is_interval_sweep():
         raise ValueError(f"{override.input_line}: an interval has no count; write the values")
-    check_range(override)
-    found = list(dict.fromkeys(f"{key}={value}" for value in override.sweep_string_iterator()))
+    found = list(dict.fromkeys(f"{key}={text}" for each in elements(override) for text in texts(key, each)))
     if not found:
         raise ValueError(f"{override.input_line}: there must be at least one value, got none")
     return found
 
 
-def check_range(override: Override) -> None:
+def elements(override: Override) -> Iterator[Any]:
+    """Yield the values of a sweep, those of a range or choice in a list of others too; or the one value.
+
+    Raises:
+        ValueError: a range that is too long, or an interval in a list.
+    """
+    if not override.is_sweep_override():
+        yield override.value()
+        return
+    check_range(override, override.value())
+    for element in override.sweep_iterator():
+        if isinstance(element, IntervalSweep):
+            raise ValueError(f"{override.input_line}: an interval has no count; write the values")
+        check_range(override, element)
+        inner = element.range() if isinstance(element, RangeSweep) else [element]
+        yield from element.list if isinstance(element, ChoiceSweep) else inner
+
+
+def texts(key: str, element: Any) -> list[str]:
+    """Return one element of a sweep, or the values of the spaced axis that it spells, as one writes them."""
+    if is_spaced(unquoted(element)):
+        return [f"{value}" for value in spaced(key, unquoted(element))]
+    return [Transformer.str(element)]
+
+
+def unquoted(element: Any) -> Any:
+    """Return an element of a sweep as the value that it is."""
+    return element.text if isinstance(element, QuotedString) else element
+
+
+def is_spaced(value: Any) -> bool:
+    """Tell whether a value spells one of the two spaced axes."""
+    return isinstance(value, str) and bool(SPACED.fullmatch(value))
+
+
+def check_range(override: Override, sweep: Any) -> None:
     """Raise ValueError for a range without end, or of more values than one key may have."""
-    sweep = override.value()
     if not isinstance(sweep, RangeSweep):
         return
     numbers = (sweep.start or 0, sweep.stop or 0, 1 if sweep.step is None else sweep.step)
@@ -120,10 +170,10 @@ def check_range(override: Override) -> None:
 def listed(override: Override) -> list[Any]:
     """Return the values that stand in an override; of a range the first, of a glob or an interval none."""
     value = override.value()
+    if isinstance(value, ChoiceSweep):
+        return [each.start if isinstance(each, RangeSweep) else unquoted(each) for each in value.list]
     if isinstance(value, RangeSweep):
         return [value.start]
-    if isinstance(value, ChoiceSweep):
-        return [each.text if isinstance(each, QuotedString) else each for each in value.list]
     return [] if override.is_sweep_override() else [value]
 
 
@@ -148,13 +198,11 @@ def values(key: str, text: str) -> list[Any]:
         ValueError: a sweep without a count, or a spaced axis that is not well formed.
     """
     override = OverridesParser.create().parse_override(f"{key}={text}")
-    if override.is_sweep_override() and not override.is_discrete_sweep():
+    if override.is_interval_sweep():
         raise ValueError(
             f"{key}={text}: how many values? Write logspace:low:high:count or linspace:low:high:count"
         )
-    check_range(override)
-    elements = override.sweep_iterator() if override.is_sweep_override() else [override.value()]
-    found = [value for element in elements for value in spaced(key, element)]
+    found = [value for element in elements(override) for value in spaced(key, unquoted(element))]
     if not found:
         raise ValueError(f"{key}={text}: there must be at least one value, got none")
     return found
@@ -164,7 +212,7 @@ def spaced(key: str, element: Any) -> Iterable[Any]:
     """Return the values that a spaced axis stands for, or the element itself."""
     import numpy as np
 
-    match = SPACED.fullmatch(element.strip("'\"")) if isinstance(element, str) else None
+    match = SPACED.fullmatch(element) if isinstance(element, str) else None
     if match is None:
         return [element]
     try:

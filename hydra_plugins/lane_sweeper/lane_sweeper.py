@@ -66,17 +66,24 @@ class LaneSweeper(Sweeper):
 
     def launch(self, batches: Sequence[Any]) -> list[Any]:
         """Return what each batch came to, or the exception that ended it."""
+        from experiments.persistence import Persistence
         from experiments.progress import following
         from experiments.store import Store
 
-        assert self.launcher is not None
+        store = Store(batches[0].folder)
         tells = type(self.launcher).__name__ in ("BasicLauncher", "ProcessLauncher")
+        with nullcontext() if tells else following(store.count):
+            return Persistence(self.launch_once, store.count).run(batches)
+
+    def launch_once(self, batches: Sequence[Any]) -> list[Any]:
+        """Return what each batch came to, or the exception that ended it, unless the launcher raises."""
+        from hydra_plugins.lane_sweeper.awaited import every_job_awaited
+
+        assert self.launcher is not None
         overrides = [[f"batch={quoted(batch.text())}"] for batch in batches]
-        try:
-            with nullcontext() if tells else following(Store(batches[0].folder).count):
-                returns = self.launcher.launch(overrides, initial_job_idx=0)
-        except Exception as error:  # the launcher gave up: no batch is known to have ended
-            return [error] * len(batches)
+        submitit = type(self.launcher).__module__.startswith("hydra_plugins.hydra_submitit_launcher.")
+        with every_job_awaited() if submitit else nullcontext():
+            returns = self.launcher.launch(overrides, initial_job_idx=0)
         return [ended(result) for result in returns]
 
 

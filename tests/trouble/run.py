@@ -1,10 +1,10 @@
 """``python -m experiments.run`` where there is one problem more: problem=rosenbrock problem.name=troubled."""
 
-import troubled
+from troubled import run
 
-from experiments.run import main
+from experiments.app import command
 
-assert troubled.Troubled.name == "troubled"  # here and, since they run this file too, in worker processes
+main = command("config", run)
 
 if __name__ == "__main__":
     main()

@@ -1,0 +1,173 @@
+"""Where a study has holes: what its tables and comparisons leave out, and the command that fills the hole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import MISSING, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from experiments.tables import PAIR, hyperparameters, text
+from experiments.tables.varying import columns_of
+from optim import OPTIMIZERS
+from problems import PROBLEMS
+
+LEFT_OUT = ["problem", "optimizer", "seeds", "settings", "runs", "why", "command"]
+"""The columns of a list of what is left out; ``command`` is a dash where none helps."""
+
+DIGITS = 12  # of a number in a command: that to which swept values are rounded
+FEW = 8  # values that a command spells out one by one
+NOTHING = "-"
+
+Where = tuple[str, ...]
+"""The words of a command for the study: ``study=NAME``, and ``results=FOLDER`` if that is needed."""
+
+
+def left_out(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return a list of what is left out, given its rows."""
+    return pd.DataFrame(list(rows), columns=LEFT_OUT)
+
+
+def left_out_row(runs: pd.DataFrame, why: str, command: str = NOTHING) -> dict[str, Any]:
+    """Return the row that says why these runs, of one problem, are left out."""
+    names = sorted(runs["optimizer"].astype(str).unique())
+    settings = runs[["optimizer", *hyperparameters(runs)]].drop_duplicates()
+    return {
+        "problem": str(runs["problem"].iloc[0]),
+        "optimizer": ", ".join(names),
+        "seeds": spans(runs["seed"]),
+        "settings": len(settings),
+        "runs": len(runs),
+        "why": why,
+        "command": command,
+    }
+
+
+def filling(settings: pd.DataFrame, at: pd.DataFrame, seeds: Iterable[int], where: Where) -> str:
+    """Return the command that makes runs at these settings on a problem.
+
+    Args:
+        settings: runs of one optimizer, at the settings that are wanted.
+        at: runs of one problem with its constants and steps.
+        seeds: those that are wanted.
+        where: the words for the study that the runs belong to.
+    """
+    name = str(settings["optimizer"].iloc[0])
+    axes = {key: sorted(settings[key].dropna().unique()) for key in hyperparameters(settings)}
+    distinct = settings[list(axes)].drop_duplicates()
+    wanted = np.unique(np.asarray(list(seeds)))
+    words = [f"optimizer={name}", *problem_words(at.iloc[0]), f"steps={text(at['steps'].iloc[0])}"]
+    words.append(f"seed={number_list(wanted)}")
+    searched = len(distinct) < np.prod([max(len(values), 1) for values in axes.values()])
+    if searched:  # no grid: trials of a search
+        words.append(f"tune.trials={len(distinct)}")
+    else:
+        words += hyperparameter_words(name, axes)
+    command = "tune" if searched else "run"
+    return f"python -m experiments.{command} -m {' '.join(map(quoted, [*words, *where]))}"
+
+
+def problem_words(row: pd.Series) -> list[str]:
+    """Return the words for a run's problem and those of its constants that are not the default."""
+    name = str(row["problem"]).split()[0]
+    defaults = defaults_of(PROBLEMS[name]) if name in PROBLEMS else {}
+    words = [f"problem={name}"]
+    for key in columns_of(row.to_frame().T, "problem."):
+        constant = key.removeprefix("problem.")
+        if constant in defaults and not same(row[key], defaults[constant]) and row[key] == row[key]:
+            words.append(f"{key}={text(row[key], DIGITS)}")
+    return words
+
+
+def hyperparameter_words(name: str, axes: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Return the words for the hyperparameters that vary, or are not the default."""
+    defaults = defaults_of(OPTIMIZERS[name]) if name in OPTIMIZERS else {}
+    return [
+        f"{key}={number_list(values)}"
+        for key, values in axes.items()
+        if len(values) > 1
+        or (len(values) == 1 and not same(values[0], defaults.get(key.removeprefix("optimizer."))))
+    ]
+
+
+def defaults_of(kind: type) -> dict[str, Any]:
+    """Return the default of each field of a dataclass that has one."""
+    return {spec.name: spec.default for spec in fields(kind) if spec.default is not MISSING}
+
+
+def same(value: Any, default: Any) -> bool:
+    """Tell whether a stored value is the default; a missing one is null."""
+    missing = value is None or value != value
+    return default is None if missing else text(value, DIGITS) == text(default, DIGITS)
+
+
+def number_list(values: Sequence[Any] | np.ndarray[Any, Any]) -> str:
+    """Return values, ascending, as one types them: a range, a spaced grid, or one by one."""
+    words = [text(value, DIGITS) for value in values]
+    numbers = np.array([float(value) for value in values]) if are_numbers(values) else np.zeros(0)
+    if len(numbers) > 2 and (numbers % 1 == 0).all() and (np.diff(numbers) == 1).all():
+        return f"range({words[0]},{int(numbers[-1]) + 1})"
+    if len(numbers) > FEW:
+        for name, spaced in (("logspace", np.geomspace), ("linspace", np.linspace)):
+            if numbers[0] > 0 or name == "linspace":
+                grid = spaced(numbers[0], numbers[-1], len(numbers))
+                if [text(value, DIGITS) for value in grid] == words:
+                    return f"{name}:{words[0]}:{words[-1]}:{len(words)}"
+    return ",".join(words)
+
+
+def are_numbers(values: Iterable[Any]) -> bool:
+    return all(
+        isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
+        for value in values
+    )
+
+
+def quoted(word: str) -> str:
+    """Return a word as a shell takes it."""
+    return f"'{word}'" if set(word) & set("()*{}[] ") else word
+
+
+def spans(seeds: Iterable[int]) -> str:
+    """Return whole numbers as ranges, ``0-19 30``."""
+    numbers = np.unique(np.asarray(list(seeds)))
+    parts = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+    return " ".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else f"{part[0]}" for part in parts)
+
+
+def missing_instances(runs: pd.DataFrame, where: Where, tried: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return the list of the problem instances on which an optimizer of the study did not run.
+
+    Args:
+        runs: labelled, each instance with one number of steps.
+        where: the words for the study, for the commands.
+        tried: runs at all the settings that a command should fill in; the same runs if None.
+    """
+    tried = runs if tried is None else tried
+    names = sorted(runs["optimizer"].unique())
+    rows = []
+    for _, here in runs.groupby("problem", observed=True):
+        lacking = [name for name in names if name not in set(here["optimizer"])]
+        if not lacking:
+            continue
+        commands = [filling(settings_near(tried, name, here), here, here["seed"], where) for name in lacking]
+        rows.append(left_out_row(here, f"{', '.join(lacking)} did not run here", " && ".join(commands)))
+    return left_out(rows)
+
+
+def settings_near(runs: pd.DataFrame, optimizer: str, there: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs of an optimizer on instances of the same problem, or on all if there are none."""
+    own = runs[runs["optimizer"] == optimizer]
+    name = str(there["problem"].iloc[0]).split()[0]
+    near = own[own["problem"].astype(str).str.split().str[0] == name]
+    return near if len(near) else own
+
+
+def unmeasured(runs: pd.DataFrame, shown: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Return the list of the labelled cells of ``runs`` that a table has no row of, for want of a measure."""
+    there = pd.MultiIndex.from_frame(shown[PAIR].astype(str).drop_duplicates())
+    lacking = runs[~pd.MultiIndex.from_frame(runs[PAIR].astype(str)).isin(there)]
+    why = f"{measure} is not recorded on this problem"
+    return left_out(left_out_row(part, why) for _, part in lacking.groupby(PAIR, observed=True))
