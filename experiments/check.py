@@ -92,7 +92,8 @@ def uneven(store: Store, where: Where) -> Iterator[str]:
     for row in rows[:MOST_LINES]:
         fill = "" if row["command"] == NOTHING else f": {row['command']}"
         yield (
-            f"uneven: {row['optimizer']} on {row['problem']}, seeds {row['seeds']}, {counted(row['runs'], 'run')}, "
+            f"uneven: {row['optimizer']} on {row['problem']}, seeds {row['seeds']}, "
+            f"{counted(row['runs'], 'run')}, "
             f"{row['why']}{fill}"
         )
     if len(rows) > MOST_LINES:

@@ -158,8 +158,8 @@ def overview(store: Store, runs: pd.DataFrame) -> str:
     if store.sample is not None:
         stale += (
             f" Of {counted(int(store.sample.cells['runs'].sum()), 'run')}, more than fit into memory, they "
-            f"are a sample: of each setting at most {counted(store.sample.seeds, 'seed')}, and as many tuning "
-            "seeds, first those that the most optimizers have."
+            f"are a sample: of each setting at most {counted(store.sample.seeds, 'seed')}, and as many "
+            "tuning seeds, first those that the most optimizers have."
         )
     steps = sorted(runs["steps"].unique())
     return (

@@ -72,8 +72,8 @@ class Grid:
         runs = store.runs() if self.searched else store.runs(self.ids)
         if lacking := self.ids.difference(runs["run"] if len(runs) else ()):
             raise ValueError(
-                f"study={self.study}: {len(lacking):,} of {counted(len(self.ids), 'run')} not in the store, and "
-                "nothing is decided without them; the same command runs them"
+                f"study={self.study}: {len(lacking):,} of {counted(len(self.ids), 'run')} not in the store, "
+                "and nothing is decided without them; the same command runs them"
             )
         if not self.searched:
             return Evidence(runs, store.history(self.ids))
@@ -332,8 +332,9 @@ def without_numbers(runs: pd.DataFrame, most: int = 6) -> Iterator[Text]:
     lost = found[found["lost"]].reset_index()
     if len(lost):
         named = [
-            f"{row.optimizer} on {row.problem} ({counted(row.runs, 'run')}, learning rates from {row.lr:g} on)"
-            for row in lost.head(most).itertuples()
+            f"{each['optimizer']} on {each['problem']} ({counted(each['runs'], 'run')}, learning rates from "
+            f"{each['lr']:g} on)"
+            for each in lost.head(most).to_dict("records")
         ]
         more = f", and {len(lost) - most} more" if len(lost) > most else ""
         yield Text(f"Every run diverged, so that there is no best setting, of {', '.join(named)}{more}.")

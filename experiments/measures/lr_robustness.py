@@ -82,10 +82,10 @@ def grid(part: pd.DataFrame, column: str) -> Array:
     lrs, seeds, values = (part[key].to_numpy(float)[known] for key in (LR, "seed", column))
     (lrs, row), (seeds, at) = (np.unique(keys, return_inverse=True) for keys in (lrs, seeds))
     place, first = np.unique(row * len(seeds) + at, return_index=True)  # of a run that is there twice
-    flat = np.full(len(lrs) * len(seeds), np.nan)
-    flat[place] = values[first]
-    wide = flat.reshape(len(lrs), len(seeds))
-    return wide[:, ~np.isnan(wide).any(axis=0)]
+    wide = np.full(len(lrs) * len(seeds), np.nan)
+    wide[place] = values[first]
+    table = wide.reshape(len(lrs), len(seeds))
+    return table[:, ~np.isnan(table).any(axis=0)]
 
 
 def widths(lrs: Array, scores: Array, factor: float, kind: Measure) -> Array:
