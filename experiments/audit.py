@@ -99,12 +99,9 @@ def audit(store: Store) -> Audit:
     copies, contradictions = repeated(
         store.folder, [each.name for each in sound], sum(each.rows[0] for each in sound)
     )
-    # looked for last: a history that is being written when this begins has its runs by now
-    alone = histories - {file.name for file in store.files("runs", outdated=True)}
     faults = [
         *(fault for each in examined for fault in each.faults),
         *contradictions,
-        *(Fault("history", name, "has no runs file") for name in sorted(alone)),
         *(fault for file in selections for fault in selection_faults(file)),
     ]
     versions = {key: Counter[str]() for key in VERSIONS}
@@ -119,7 +116,7 @@ def audit(store: Store) -> Audit:
         outdated=sum(each.rows[0] for each in examined if not each.current),
         unsealed=sum(not each.sealed for each in examined),
         versions={key: +count for key, count in versions.items()},
-        left_over=tuple(left_over(store.folder)),
+        left_over=(*left_over(store.folder), *uncommitted(store, histories)),
         faults=tuple(faults),
     )
 
@@ -230,11 +227,22 @@ def selection_faults(file: Path) -> Iterator[Fault]:
 
 def left_over(folder: Path) -> Iterator[Path]:
     """Yield the temporary files and the marks that commands have left which were killed some time ago."""
-    before = time.time() - OLD
     for place in (folder, *(folder / kind for kind in KINDS)):
-        for file in sorted([*place.glob(".*.tmp"), *place.glob(".stop-*")]):
-            if file.stat().st_mtime < before:
-                yield file
+        yield from filter(is_old, sorted([*place.glob(".*.tmp"), *place.glob(".stop-*")]))
+
+
+def uncommitted(store: Store, histories: set[str]) -> Iterator[Path]:
+    """Yield the old ones of these histories that have no runs file: their block was not finished.
+
+    The runs file, which comes second, makes them part of the study; its runs are run again.
+    """
+    alone = histories - {file.name for file in store.files("runs", outdated=True)}
+    yield from filter(is_old, (store.folder / "history" / name for name in sorted(alone)))
+
+
+def is_old(file: Path) -> bool:
+    """Tell whether a file is too old to belong to a command that runs."""
+    return file.stat().st_mtime < time.time() - OLD
 
 
 # Several files

