@@ -249,9 +249,13 @@ class Store:
         if sum(self.footer(file).rows for file in files) <= most:
             return self
         try:
-            return Store(self.folder, read_only=self.read_only, sample=sampled(files, most))
+            return Store(self.folder, read_only=self.read_only, sample=sampled(self.preferred(files), most))
         except ValueError as error:
             raise ValueError(f"study={self.folder.name}: {error}") from None
+
+    def preferred(self, files: Sequence[Path]) -> list[Path]:
+        """Return the files, those with recorded parameters first: of two recordings of a run the first is taken."""
+        return sorted(files, key=lambda file: self.footer(file).params != "True")
 
     def steps_a_run(self) -> float:
         """Return how many steps are recorded of a run, on average."""
