@@ -254,7 +254,7 @@ class Store:
             raise ValueError(f"study={self.folder.name}: {error}") from None
 
     def preferred(self, files: Sequence[Path]) -> list[Path]:
-        """Return the files, those with recorded parameters first: of two recordings of a run the first is taken."""
+        """Return the files, those with recorded parameters first: of two recordings the first is taken."""
         return sorted(files, key=lambda file: self.footer(file).params != "True")
 
     def steps_a_run(self) -> float:
