@@ -279,7 +279,7 @@ def say_best(store: Store, reported: Sequence[Product]) -> None:
     rows = pd.concat(frames, ignore_index=True)
     if len(rows):
         closing_table(rows)
-    say_missing(reported, [len(frame) for frame in frames])
+        say_missing(reported, [len(frame) for frame in frames])
 
 
 def say_missing(reported: Sequence[Product], there: Sequence[int]) -> None:

@@ -245,7 +245,10 @@ def test_imports_are_followed_in_every_form(line: str, module: str, edit: Edit) 
     edit("optim.adagrad", lambda _: line)
     found = set(imports("optim.adagrad"))
     assert module in found
-    assert found <= {"optim", "optim.base", "optim.sgd", "experiments.trace", "problems", "problems.data"}
+    assert found <= {
+        *("optim", "optim.base", "optim.sgd"),
+        *("experiments", "experiments.trace", "problems", "problems.data"),
+    }
 
 
 # --- The cell ---
