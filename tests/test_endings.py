@@ -61,9 +61,14 @@ def until(true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
 
 def is_deaf(pid: int) -> bool:
     """Tell whether a process blocks SIGINT: a command does so from its first import on."""
+    return has_mask(pid, "SigBlk", signal.SIGINT)
+
+
+def has_mask(pid: int, mask: str, number: signal.Signals) -> bool:
+    """Tell whether a signal is in a mask of a process, SigBlk or SigIgn."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    [blocked] = [line.split()[1] for line in status.splitlines() if line.startswith("SigBlk")]
-    return bool(int(blocked, 16) >> (signal.SIGINT - 1) & 1)
+    [signals] = [line.split()[1] for line in status.splitlines() if line.startswith(mask)]
+    return bool(int(signals, 16) >> (number - 1) & 1)
 
 
 def alive(session: int) -> list[str]:
@@ -178,7 +183,7 @@ def test_a_command_that_nohup_started_heeds_no_hang_up(tmp_path: Path) -> None:
         text=True,
         start_new_session=True,
     )
-    until(lambda: any("experiments.run" in words for words in alive(process.pid)), process)
+    until(lambda: has_mask(process.pid, "SigIgn", signal.SIGHUP), process)
     os.killpg(process.pid, signal.SIGHUP)
     os.killpg(process.pid, signal.SIGINT)
     assert finished(process).code == 0
