@@ -1,7 +1,24 @@
 """Grids of runs of optimizers on problems, and what they tell: tables, figures, verdicts."""
 
 import sys
+from importlib import import_module
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from experiments.engine.loop import minimize as minimize
+    from experiments.store import Store as Store
+
+__all__ = ["Store", "minimize"]
+
+PUBLIC = {"minimize": "experiments.engine.loop", "Store": "experiments.store"}
+"""The names that users import from here, and where they are; imported when they are asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(PUBLIC[name]), name)
 
 
 def is_command() -> bool:
@@ -12,8 +29,8 @@ def is_command() -> bool:
 
 
 if is_command():
-    from experiments.signals import end_when_told
-    from experiments.streams import keep_streams
+    from experiments.command_line.signals import end_when_told
+    from experiments.command_line.streams import keep_streams
 
     keep_streams()
     end_when_told()

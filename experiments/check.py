@@ -1,4 +1,4 @@
-"""Is a study sound? python -m experiments.check study=NAME [repair=true]."""
+"""Tell what a study holds, where it has holes, and whether it is sound."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 import pandas as pd
 from omegaconf import DictConfig
 
-from experiments.app import bad_input_ends_here, command, disk_errors_end_here, fail
-from experiments.audit import OLD, Audit, audit
-from experiments.coverage import NOTHING, Where, missing_instances
-from experiments.lanes import checked_study
-from experiments.protocol import budgets, split
+from experiments.command_line.command import bad_input_ends_here, command, disk_errors_end_here, fail
+from experiments.request.checks import checked_study
 from experiments.store import MOST_READ, Store
-from experiments.terminal import distinct
+from experiments.store.audit import OLD, Audit, audit
+from experiments.tables.coverage import NOTHING, Where, missing_instances
+from experiments.tables.distinct import distinct
+from experiments.tuning.protocol import budgets, split
 from experiments.wording import counted
 
 MOST_LINES = 20  # of what is wrong; a broken disk may have broken every file

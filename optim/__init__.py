@@ -3,9 +3,23 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
+from optim.adagrad import AdaGrad
+from optim.adam import Adam
 from optim.base import OPTIMIZERS, Optimizer, Range, hyper, register
+from optim.rmsprop import RMSprop
+from optim.sgd import SGD
+
+__all__ = [
+    "OPTIMIZERS",
+    "SGD",
+    "AdaGrad",
+    "Adam",
+    "Optimizer",
+    "RMSprop",
+    "Range",
+    "hyper",
+    "register",
+]
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
-
-__all__ = ["OPTIMIZERS", "Optimizer", "Range", "hyper", "register"]

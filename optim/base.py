@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from experiments.declared import interval, refusal, registration
 
 Array = NDArray[np.float64]
 Hyper = float | Array
@@ -34,9 +35,7 @@ class Range:
         return np.isfinite(value) & above & below
 
     def __str__(self) -> str:
-        left = "(" if self.open_low or np.isinf(self.low) else "["
-        right = ")" if self.open_high or np.isinf(self.high) else "]"
-        return f"{left}{self.low:g}, {self.high:g}{right}"
+        return interval(self.low, self.high, open_low=self.open_low, open_high=self.open_high)
 
 
 def hyper(
@@ -68,11 +67,21 @@ class Optimizer(ABC):
         for spec in fields(self):
             value = getattr(self, spec.name)
             if "range" in spec.metadata:
-                checked = _checked(f"{type(self).__name__}: {spec.name}", value, spec.metadata["range"])
-                object.__setattr__(self, spec.name, checked)
+                object.__setattr__(self, spec.name, self._checked(spec.name, value, spec.metadata["range"]))
             elif not isinstance(value, bool | np.bool_):
-                raise ValueError(f"{type(self).__name__}: {spec.name} must be true or false, got {value!r}")
+                raise refusal(self, spec.name, "true or false", repr(value))
         self.check()
+
+    def _checked(self, name: str, value: Any, allowed: Range) -> Hyper:
+        """Return a value as numbers that are in their range."""
+        given = np.asarray(value)
+        if given.dtype.kind not in "iuf":  # integers and floats; no booleans, text, objects
+            raise refusal(self, name, f"a number in {allowed}", repr(value))
+        numbers = given.astype(np.float64, copy=False)
+        outside = ~allowed.contains(numbers)
+        if outside.any():
+            raise refusal(self, name, f"in {allowed}", numbers[outside].flat[0])
+        return float(numbers) if numbers.ndim == 0 else numbers
 
     def check(self) -> None:  # noqa: B027 - most optimizers have no rule that spans fields
         """Raise ValueError when values that are each in range do not go together."""
@@ -104,17 +113,6 @@ class Optimizer(ABC):
         return replace(self, **{name: _compact(v[lanes]) for name, v in values.items() if np.ndim(v)})
 
 
-def _checked(label: str, value: Any, allowed: Range) -> Hyper:
-    given = np.asarray(value)
-    if given.dtype.kind not in "iuf":  # integers and floats; no booleans, text, objects
-        raise ValueError(f"{label} must be a number in {allowed}, got {value!r}")
-    numbers = given.astype(np.float64, copy=False)
-    outside = ~allowed.contains(numbers)
-    if outside.any():
-        raise ValueError(f"{label} must be in {allowed}, got {numbers[outside].flat[0]!s}")
-    return float(numbers) if numbers.ndim == 0 else numbers
-
-
 def _compact(values: Array) -> Hyper:
     # One number broadcasts faster than an array of equal ones, and lets a term be skipped.
     return float(values[0]) if (values == values[0]).all() else values
@@ -127,17 +125,5 @@ def add_weight_decay(grads: Array, weight_decay: Hyper, params: Array) -> Array:
     return grads + weight_decay * params
 
 
-OptimizerClass = TypeVar("OptimizerClass", bound=type[Optimizer])
-
-
-def register(name: str) -> Callable[[OptimizerClass], OptimizerClass]:
-    """Enter the decorated class in ``OPTIMIZERS`` under ``name``."""
-
-    def enter(cls: OptimizerClass) -> OptimizerClass:
-        if name in OPTIMIZERS:
-            raise ValueError(f"the optimizer name {name!r} is taken by {OPTIMIZERS[name].__name__}")
-        cls.name = name
-        OPTIMIZERS[name] = cls
-        return cls
-
-    return enter
+register = registration(OPTIMIZERS, "optimizer")
+"""Enter the decorated class in ``OPTIMIZERS`` under a name."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from experiments.declared import interval, refusal, registration
 
 Array = NDArray[np.float64]
 Seeds = NDArray[np.int64]
@@ -45,9 +46,7 @@ class Numbers:
 
     def __str__(self) -> str:
         noun = "an integer" if self.integer else "a number"
-        left, right = "(" if np.isinf(self.low) else "[", ")" if np.isinf(self.high) else "]"
-        low, high = (f"{end:.0f}" if self.integer else f"{end:g}" for end in (self.low, self.high))
-        return f"{noun} in {left}{low}, {high}{right}" + (", or null" if self.optional else "")
+        return f"{noun} in {interval(self.low, self.high)}" + (", or null" if self.optional else "")
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ class Problem(ABC):
         for spec in fields(self):
             value, allowed = getattr(self, spec.name), spec.metadata["allowed"]
             if not allowed.allows(value):
-                raise ValueError(f"{type(self).__name__}: {spec.name} must be {allowed}, got {value!r}")
+                raise refusal(self, spec.name, allowed, repr(value))
             object.__setattr__(self, spec.name, allowed.plain(value))
         self.check()
 
@@ -160,17 +159,5 @@ class Instance(ABC):
         return {}
 
 
-ProblemClass = TypeVar("ProblemClass", bound=type[Problem])
-
-
-def register(name: str) -> Callable[[ProblemClass], ProblemClass]:
-    """Enter the decorated class in ``PROBLEMS`` under ``name``."""
-
-    def enter(cls: ProblemClass) -> ProblemClass:
-        if name in PROBLEMS:
-            raise ValueError(f"the problem name {name!r} is taken by {PROBLEMS[name].__name__}")
-        cls.name = name
-        PROBLEMS[name] = cls
-        return cls
-
-    return enter
+register = registration(PROBLEMS, "problem")
+"""Enter the decorated class in ``PROBLEMS`` under a name."""

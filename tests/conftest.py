@@ -1,17 +1,20 @@
-"""Fixtures that run a test on every registered optimizer and problem."""
+"""Fixtures that run a test on every registered optimizer and problem, and others."""
 
 import gc
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 
+import pandas as pd
 import pytest
 from contracts import OPTIMIZER_CASES, PROBLEM_CASES, Case
+from frames import frames
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from threadpoolctl import threadpool_limits
 
+from experiments.claims import base
 from optim import OPTIMIZERS, Optimizer
 from problems import PROBLEMS, Problem
 
@@ -19,7 +22,10 @@ collect_ignore = ["reference/make_reference.py"]  # needs the extra `peers`
 collect_ignore_glob = ["trouble/*", "newcomers/*"]  # programs and parts that tests run
 
 
-LONGEST = ("experiments", "bad_input", "run", "report", "disk", "verdicts", "figures", "check", "kills")
+LONGEST = (
+    *("experiments", "bad_input", "endings", "newcomers", "run", "protocol", "report", "disk", "plan"),
+    *("front_doors", "kills", "check", "figures", "maps"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -99,3 +105,18 @@ def problem_case(request: pytest.FixtureRequest) -> Case:
 def problem(problem_case: Case) -> Problem:
     """A problem: a registered one with its defaults, or a variant."""
     return problem_case.make()
+
+
+# What the tests of claims are given
+
+
+@pytest.fixture
+def fewer_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "RESAMPLES", 80)
+
+
+@pytest.fixture(scope="module")
+def still() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """RMSprop on the bowl at a learning rate so small that the gradient stays as it is."""
+    axes = {"lr": [1e-9], "beta": [0.9, 0.99]}
+    return frames("rmsprop", "quadratic_bowl", axes, steps=1000, points=40, constants={"dim": 3}, params=True)

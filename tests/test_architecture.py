@@ -14,7 +14,6 @@ import yaml
 from command_line import ROOT
 
 ROOMS = ("optim", "problems", "experiments", "hydra_plugins")
-APPS = ("app", "arguments", "configuration", "run", "tune", "report", "reproduce", "benchmark", "check")
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for room in ROOMS
@@ -23,53 +22,34 @@ FILES = {
 THERE = {name.split(".")[1] for name in FILES if name.startswith("experiments.")}
 EXPERIMENTS = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
 
-# Who stands where in the data's way: a module imports from its own stage or an earlier one.
-STAGES = [
-    ("wording",),
-    ("trace",),
-    ("loop",),
-    ("syntax",),
-    ("fingerprint",),
-    ("lanes",),
-    ("shards",),
-    ("failures",),
-    ("seal",),
-    ("columns", "parquet"),
-    ("catalogue", "sample"),
-    ("store",),
-    ("audit",),
-    ("work", "estimate"),
-    ("inference",),
-    ("tables",),
-    ("measures",),
-    ("tuning",),
-    ("coverage",),
-    ("protocol",),
-    ("budgets",),
-    ("figures", "claims"),
-    ("page", "terminal"),
-    ("alarms", "sources"),
-    ("comparison", "drawings"),
-    ("illustrations", "report"),
-    ("reproduce",),
-]
-# Commands, and what commands share.
-BESIDE = (
-    "app",
-    "signals",
-    "streams",
-    "arguments",
-    "configuration",
-    "progress",
-    "pool",
-    "batch",
-    "persistence",
+# The way of the data: a room imports from itself and from rooms before it.
+WAY = (
+    "declared",
+    "wording",
+    "engine",
+    "request",
+    "store",
+    "inference",
+    "tables",
+    "tuning",
     "grid",
-    "run",
-    "tune",
-    "benchmark",
-    "check",
+    "measures",
+    "figures",
+    "claims",
+    "reports",
 )
+COMMANDS = ("__main__", "run", "tune", "report", "check", "reproduce", "benchmark")
+BESIDE = "command_line"
+"""What commands share stands beside the way; rooms that must speak, or stop a command, import from it."""
+
+SPEAKING = ("grid", "reports")
+HYDRA = (
+    "hydra_plugins",
+    "experiments.command_line",
+    *(f"experiments.{name}" for name in COMMANDS),
+    *(f"experiments.grid.{edge}" for edge in ("axes", "interpolation", "plan", "composed", "experiment")),
+)
+"""Where Hydra is known: the commands and what they share, the edge of the grid, the plugins."""
 
 
 # What a module imports
@@ -127,7 +107,7 @@ def importers_of(libraries: Iterable[str]) -> set[str]:
 def test_the_walk_sees_every_form_of_import() -> None:
     source = """
 import numpy.linalg as la, os
-from experiments import loop
+from experiments.engine import loop
 from .base import Optimizer
 from . import base
 def late():
@@ -135,14 +115,27 @@ def late():
     from hydra.core import plugins
 """
     found = imported(source, "optim.adam")
-    assert {"numpy.linalg", "os", "experiments.loop", "optim.base", "pandas", "hydra.core.plugins"} <= found
+    assert {
+        "numpy.linalg",
+        "os",
+        "experiments.engine.loop",
+        "optim.base",
+        "pandas",
+        "hydra.core.plugins",
+    } <= found
     assert "optim.base" in imported("from .base import x", "optim", package=True)
 
 
 def test_the_walk_finds_the_modules() -> None:
-    assert {"optim", "optim.adam", "problems.base", "experiments.loop", "experiments.tables"} <= FILES.keys()
-    assert "experiments.trace" in imports("experiments.loop")
-    assert "hydra_plugins.lane_sweeper.plan" in imports("hydra_plugins.lane_sweeper.lane_sweeper")  # inside
+    assert {
+        "optim",
+        "optim.adam",
+        "problems.base",
+        "experiments.engine.loop",
+        "experiments.tables",
+    } <= FILES.keys()
+    assert "experiments.engine.trace" in imports("experiments.engine.loop")
+    assert "experiments.grid.plan" in imports("hydra_plugins.lane_sweeper.lane_sweeper")  # inside a function
 
 
 # The arrows
@@ -150,46 +143,46 @@ def test_the_walk_finds_the_modules() -> None:
 
 @pytest.mark.parametrize("module", modules("optim", "problems"))
 def test_optimizers_and_problems_know_numpy_and_themselves_only(module: str) -> None:
-    assert strangers(module, [module.split(".")[0], "numpy", "scipy", "sklearn"]) == set()
+    known = [module.split(".")[0], "experiments.declared", "numpy", "scipy", "sklearn"]
+    assert strangers(module, known) == set()
 
 
-@pytest.mark.parametrize("module", modules("experiments.loop", "experiments.trace"))
+@pytest.mark.parametrize("module", modules("experiments.engine.loop", "experiments.engine.trace"))
 def test_the_loop_knows_only_the_two_base_classes(module: str) -> None:
     project = {name for name in imports(module) if is_in(name, ROOMS)}
     assert project
-    assert {n for n in project if not is_in(n, ["optim.base", "problems.base", "experiments.trace"])} == set()
+    assert {
+        n for n in project if not is_in(n, ["optim.base", "problems.base", "experiments.engine.trace"])
+    } == set()
 
 
-def test_every_module_of_experiments_has_a_place() -> None:
-    placed = {name for stage in STAGES for name in stage} | set(BESIDE)
-    assert {"loop", "lanes", "store", "tables", "figures", "claims", "report"} <= THERE
-    assert THERE - placed == set(), "give it a place in STAGES"
+def test_every_room_has_a_place() -> None:
+    assert {*WAY, *COMMANDS, BESIDE} - THERE == set()
+    assert THERE - {*WAY, *COMMANDS, BESIDE} == set(), "give it a place on the WAY"
 
 
-@pytest.mark.parametrize("place", range(len(STAGES)), ids=["-".join(stage) for stage in STAGES])
-def test_data_flows_one_way(place: int) -> None:
-    before = {name for stage in STAGES[:place] for name in stage}
-    for name in THERE.intersection(STAGES[place]):
-        used = {
-            other
-            for module in modules(f"experiments.{name}")
-            for other in in_experiments(imports(module))
-            if other != name
-        }
-        assert used - before - {"app", "pool", "progress", "signals"} == set(), (
-            f"{name} imports what comes after it"
-        )
+@pytest.mark.parametrize("room", WAY)
+def test_data_flows_one_way(room: str) -> None:
+    before = {*WAY[: WAY.index(room)], *([BESIDE] if room in SPEAKING else [])}
+    for module in modules(f"experiments.{room}"):
+        used = in_experiments(imports(module)) - {room}
+        assert used - before == set(), f"{module} imports what comes after it"
 
 
-def test_only_commands_are_built_on_commands() -> None:
-    users = {
-        module
-        for module in FILES
-        if in_experiments(imports(module)) & {"run", "app", "benchmark", "report", "reproduce"}
-    }
+def test_only_commands_and_plugins_are_built_on_commands() -> None:
+    users = {module for module in FILES if in_experiments(imports(module)) & {*COMMANDS}}
     assert users
-    places = [f"experiments.{name}" for name in (*STAGES[-2], *STAGES[-1], *BESIDE)]
-    assert {user for user in users if not is_in(user, [*places, "hydra_plugins"])} == set()
+    places = [f"experiments.{name}" for name in COMMANDS]
+    assert {user for user in users if not is_in(user, places)} == set()
+
+
+def test_no_room_imports_a_plugin() -> None:
+    assert [module for module in modules("experiments") if importers(module, "hydra_plugins")] == []
+
+
+def importers(module: str, library: str) -> bool:
+    """Tell whether a module imports from a library."""
+    return any(is_in(name, [library]) for name in imports(module))
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
@@ -197,7 +190,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         module: {name for name in top_level(module) if name in FILES and not is_in(module, [name])}
         for module in FILES
     }
-    assert graph["experiments.loop"] >= {"experiments.trace", "optim.base", "problems.base"}
+    assert graph["experiments.engine.loop"] >= {"experiments.engine.trace", "optim.base", "problems.base"}
     assert set(TopologicalSorter(graph).static_order()) == set(FILES)  # raises on a circle
 
 
@@ -208,11 +201,10 @@ def top_level(module: str) -> set[str]:
     return imported("\n".join(lines), module, FILES[module].name == "__init__.py")
 
 
-def test_hydra_is_imported_by_the_commands_and_the_sweeper_only() -> None:
+def test_hydra_is_known_at_the_edge_only() -> None:
     found = importers_of(["hydra", "omegaconf"])
-    assert {"experiments.app", "experiments.run", "hydra_plugins.lane_sweeper.lane_sweeper"} <= found
-    places = [*(f"experiments.{app}" for app in APPS), "hydra_plugins"]
-    assert {module for module in found if not is_in(module, places)} == set()
+    assert {"experiments.run", "experiments.grid.plan", "hydra_plugins.lane_sweeper.lane_sweeper"} <= found
+    assert {module for module in found if not is_in(module, HYDRA)} == set()
 
 
 def test_seaborn_is_imported_by_figures_only() -> None:
@@ -222,11 +214,10 @@ def test_seaborn_is_imported_by_figures_only() -> None:
     assert {module for module in found if not is_in(module, places)} == set()
 
 
-def test_pandas_is_nowhere_below_lanes() -> None:
+def test_pandas_is_nowhere_below_requests() -> None:
     found = importers_of(["pandas"])
-    assert "experiments.lanes" in found
-    below = modules("optim", "problems", "experiments.trace", "experiments.loop", "experiments.fingerprint")
-    assert found & set(below) == set()
+    assert "experiments.request.product" in found
+    assert found & set(modules("optim", "problems", "experiments.engine")) == set()
 
 
 def test_the_registries_are_the_folders() -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.app import bad_input_ends_here, command
 from experiments.benchmark.case import CONTESTANTS, ENGINE
 from experiments.benchmark.grids import LRS, bare_seconds, grid_targets, grids, write_grids
 from experiments.benchmark.machine import machine
 from experiments.benchmark.measure import Measurement, Plan, races
 from experiments.benchmark.summary import RATE, row, table, targets, write
+from experiments.command_line.command import bad_input_ends_here, command
 from experiments.wording import counted
 from optim import OPTIMIZERS
 

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from experiments.loop import BLAS, block_size
-from experiments.page import table_text
-from experiments.signals import APART
+from experiments.command_line.signals import APART
+from experiments.engine.loop import BLAS, block_size
+from experiments.reports.page import table_text
 from experiments.wording import counted
 from optim.rmsprop import RMSprop
 from problems.quadratic import QuadraticFit

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from experiments.benchmark.case import CONTESTANTS, Case
 from experiments.benchmark.worker import FirstCall, Repetition
-from experiments.signals import APART
+from experiments.command_line.signals import APART
 
 ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",

@@ -32,7 +32,7 @@ from experiments.figures.style import (
     styled,
     title,
 )
-from experiments.page import save_figure, table_text
+from experiments.reports.page import save_figure, table_text
 from experiments.wording import counted
 
 RATE = "lane_steps_per_second"

@@ -3,9 +3,9 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from experiments.claims.base import CLAIMS, Claim, Evidence, Finding, Verdict
+from experiments.claims.base import CLAIMS, PICTURES, Claim, Evidence, Finding, Verdict
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["CLAIMS", "Claim", "Evidence", "Finding", "Verdict"]
+__all__ = ["CLAIMS", "PICTURES", "Claim", "Evidence", "Finding", "Verdict"]

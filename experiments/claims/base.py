@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -11,10 +11,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from experiments import figures
+from experiments.figures.parts import Part, Picture
+from experiments.measures import claim_space
 from experiments.wording import counted
 
 CLAIMS: dict[str, Claim] = {}
 """Every registered claim under its id."""
+
+PICTURES: dict[str, Callable[[Evidence], Iterator[Part]]] = {}
+"""What draws the pictures of a claim, and yields the tables beside them, under the claim's id."""
 
 RESAMPLES = 2000
 FEWER_RESAMPLES = 400  # for the many cells of a map
@@ -173,6 +179,34 @@ def claim(
         return decide
 
     return enter
+
+
+def pictures(
+    id: str,
+) -> Callable[[Callable[[Evidence], Iterator[Part]]], Callable[[Evidence], Iterator[Part]]]:
+    """Enter the decorated function, which yields the pictures of a claim, in ``PICTURES``."""
+
+    def enter(draw: Callable[[Evidence], Iterator[Part]]) -> Callable[[Evidence], Iterator[Part]]:
+        PICTURES[id] = draw
+        return draw
+
+    return enter
+
+
+def map_picture(
+    name: str,
+    caption: str,
+    table: pd.DataFrame,
+    x: str,
+    y: str,
+    label: str,
+    *,
+    failed: str = "neither arrived",
+    runs: pd.DataFrame | None = None,
+) -> Picture:
+    """Return the map of a claim, with its cells as a table and the share of all in which the claim holds."""
+    said = f"{caption}. In all it {claim_space(table)}"
+    return Picture(name, said, figures.claim_map(table, x, y, label, failed=failed), table, runs)
 
 
 def over_seeds(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from experiments.budgets import DEFAULT, reported_at, setting_keys, settings_by_budget
+from experiments import figures
 from experiments.claims.base import (
     Evidence,
     Finding,
@@ -18,8 +18,12 @@ from experiments.claims.base import (
     claim,
     geometric_mean,
     mean_over_seeds,
+    pictures,
 )
-from experiments.tuning import FIRST_TUNING_SEED
+from experiments.figures.drawings import NAMES
+from experiments.figures.parts import Part, Picture
+from experiments.request.limits import FIRST_TUNING_SEED
+from experiments.tuning.budgets import DEFAULT, reported_at, setting_keys, settings_by_budget
 
 TARGET = "hit_1e-1"
 LARGEST = "tuned, 16 trials"
@@ -169,3 +173,17 @@ def chosen_table(evidence: Evidence) -> pd.DataFrame:
     table = pd.concat(rows, ignore_index=True)
     columns = ["setting", "optimizer", "optimizer.lr", "optimizer.momentum", "optimizer.beta", "median"]
     return table[columns].rename(columns={"median": "median loss on the tuning seeds"})
+
+
+@pictures("deep")
+def draw(evidence: Evidence) -> Iterator[Part]:
+    chosen = settings(evidence)[LARGEST]
+    best = reported_at(evidence.runs, chosen)
+    for measure in ("loss", "accuracy"):
+        yield Picture(
+            f"deep_{measure}",
+            f"{'Training loss' if measure == 'loss' else 'Held-out accuracy'} of the tuned settings on the "
+            "reported seeds, median and quartiles",
+            figures.learning_curves(evidence.history, best, measure, optimizers=NAMES),
+            runs=best,
+        )

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from experiments import figures
 from experiments.claims.base import (
     FEWER_RESAMPLES,
     Evidence,
@@ -18,7 +19,10 @@ from experiments.claims.base import (
     Verdict,
     claim,
     geometric_mean,
+    map_picture,
+    pictures,
 )
+from experiments.figures.parts import Part, Picture
 from experiments.wording import counted
 
 EPS, LR = "optimizer.eps", "optimizer.lr"
@@ -168,3 +172,22 @@ def map_table(evidence: Evidence) -> pd.DataFrame:
             found = geometric_mean(logs, resamples=FEWER_RESAMPLES)
             rows.append((problem, lr, eps, found.value, found.low, found.high))
     return pd.DataFrame(rows, columns=["problem", LR, EPS, "ratio", "low", "high"])
+
+
+@pictures("eps_stability")
+def draw(evidence: Evidence) -> Iterator[Part]:
+    """Yield the results over learning rate and epsilon, and the map."""
+    yield Picture(
+        "eps_stability",
+        "Median suboptimality after 200 steps over learning rate and epsilon",
+        figures.heat_map(evidence.runs, "optimizer.lr", "optimizer.eps"),
+    )
+    yield map_picture(
+        "eps_stability_map",
+        "Where the claim holds: twice the suboptimality without epsilon over that with it, geometric mean "
+        "over seeds; above 1 this epsilon loses no run and makes the result less than twice as bad",
+        map_table(evidence),
+        "optimizer.lr",
+        "optimizer.eps",
+        "twice that without / with",
+    )

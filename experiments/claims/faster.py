@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from experiments import figures, tables
 from experiments.claims.base import (
     Evidence,
     Finding,
@@ -18,8 +19,15 @@ from experiments.claims.base import (
     claim,
     geometric_mean,
     listed,
+    map_picture,
+    pictures,
 )
-from experiments.measures import expected_best_of_k, expected_running_time
+from experiments.figures.drawings import NAMES
+from experiments.figures.parts import Part, Picture
+from experiments.measures import (
+    expected_best_of_k,
+    expected_running_time,
+)
 from experiments.tables import best_settings, ranked_settings, runs_at
 from experiments.wording import counted
 from optim import OPTIMIZERS
@@ -301,3 +309,47 @@ def map_table(runs: pd.DataFrame, first_tuning_seed: int = 6) -> pd.DataFrame:
         tables.append(medians.assign(target=float(target.removeprefix("hit_")), ratio=ratio))
     table = pd.concat(tables).rename(columns={"problem.rotated": "problem"})
     return table[["problem", "problem.condition", "target", "ratio"]].reset_index(drop=True)
+
+
+@pictures("faster")
+def draw(evidence: Evidence) -> Iterator[Part]:
+    """Yield the learning curves tuned and at defaults, and what more trials change."""
+    reported = evidence.runs[evidence.runs["seed"] < TUNING_SEEDS_FROM]
+    settings = (
+        ("tuned", tuned_settings(evidence.runs, TARGET)),
+        ("default", default_settings(evidence.runs)),
+    )
+    for label, chosen in settings:
+        shown = tables.runs_at(reported, chosen)
+        yield Picture(
+            f"faster_{label}",
+            f"Learning curves with {label} learning rates on the reported seeds, median and quartiles",
+            figures.learning_curves(evidence.history, shown, optimizers=NAMES),
+            runs=shown,
+        )
+    budgets = budget_table(evidence.runs)
+    at_target = budgets[budgets["target"] == short(TARGET)]
+    yield Picture(
+        "faster_by_budget",
+        "Steps to a hundredth of the start per step of RMSprop, with the learning rate the best of so many "
+        "random trials; expected over all draws of trials, band: interval over the reported seeds",
+        figures.dependence(
+            at_target.rename(columns={"against": "optimizer"}),
+            "trials",
+            "ratio",
+            xlabel="trials of each",
+            ylabel="steps / steps of RMSprop",
+            panel="problem",
+            optimizers=NAMES,
+            level=1.0,
+        ),
+    )
+    yield map_picture(
+        "faster_budget_map",
+        "Where the claim holds: steps of SGD over those of RMSprop, by the trials that each has for its "
+        "learning rate and by target",
+        budget_map_table(evidence.runs),
+        "trials",
+        "target",
+        "steps, SGD / RMSprop",
+    )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from experiments import figures
 from experiments.claims.base import (
     Evidence,
     Finding,
@@ -16,7 +17,10 @@ from experiments.claims.base import (
     Verdict,
     claim,
     over_seeds,
+    pictures,
 )
+from experiments.figures.drawings import NAMES, fit_of
+from experiments.figures.parts import Part, Picture
 from problems.quadratic import QuadraticFit, design
 
 ARTICLE_LR = 0.01
@@ -218,3 +222,22 @@ def share_left(history: pd.DataFrame) -> pd.Series:
 def last(history: pd.DataFrame) -> pd.DataFrame:
     rows: pd.DataFrame = history[history["step"] == history["step"].max()]
     return rows
+
+
+@pictures("fit")
+def draw(evidence: Evidence) -> Iterator[Part]:
+    runs = evidence.runs
+    article = runs[(runs["seed"] == 0) & (runs["optimizer.lr"] == 0.01)].iloc[0]
+    yield Picture(
+        "fit",
+        "The article's figure: its data, and the curve after 1000 steps",
+        fit_of(article, evidence.history, "RMSprop fits the quadratic"),
+        runs=runs[runs["run"] == article["run"]],
+    )
+    at_article = runs[runs["optimizer.lr"] == 0.01]
+    yield Picture(
+        "fit_learning_curve",
+        "Suboptimality on the way, median and quartiles over 50 data sets: the final cycle is a floor",
+        figures.learning_curves(evidence.history, at_article, optimizers=NAMES),
+        runs=at_article,
+    )

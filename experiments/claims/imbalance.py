@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from experiments import figures
 from experiments.claims.base import (
     Evidence,
     Finding,
@@ -16,9 +17,13 @@ from experiments.claims.base import (
     Verdict,
     claim,
     geometric_mean,
+    map_picture,
     mean_over_seeds,
+    pictures,
 )
 from experiments.claims.bowl import CONDITION, LR, ROTATED, Array, per_run, slope
+from experiments.figures.drawings import NAMES
+from experiments.figures.parts import Part, Picture
 from problems.quadratic_bowl import QuadraticBowl
 
 STABLE_LR = 1e-5
@@ -170,3 +175,34 @@ def map_table(evidence: Evidence) -> pd.DataFrame:
                     rows.append((name, condition, steps, found.value, found.low, found.high))
     table = pd.DataFrame(rows, columns=["problem", CONDITION, "steps", "ratio", "low", "high"])
     return table.sort_values(["problem", CONDITION, "steps"], ignore_index=True)
+
+
+@pictures("imbalance")
+def draw(evidence: Evidence) -> Iterator[Part]:
+    """Yield the imbalance over the condition number, and the map."""
+    ratios = ratio_table(ratios_of(evidence))
+    bowl = ratios["problem.rotated"].map({False: "axis-aligned", True: "rotated"})
+    yield Picture(
+        "imbalance",
+        "Largest over smallest per-coordinate update in the first steps, geometric mean over steps and seeds",
+        figures.dependence(
+            ratios.assign(bowl=bowl),
+            "problem.condition",
+            "ratio",
+            xlabel="condition number",
+            ylabel="largest / smallest update",
+            panel="bowl",
+            optimizers=NAMES,
+        ),
+        runs=evidence.runs[evidence.runs["optimizer.lr"] == STABLE_LR],
+    )
+    yield map_picture(
+        "imbalance_map",
+        "Where the claim holds: how many times more the imbalance of SGD grew from condition 1 on than that "
+        "of RMSprop, by condition number and by how many steps are averaged",
+        map_table(evidence),
+        "problem.condition",
+        "steps",
+        "growth of the imbalance, SGD / RMSprop",
+        failed="a run diverged",
+    )

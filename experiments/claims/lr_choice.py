@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from experiments import figures, tables
+from experiments.claims import faster
 from experiments.claims.base import (
     FEWER_RESAMPLES,
     Evidence,
@@ -20,9 +22,13 @@ from experiments.claims.base import (
     Verdict,
     claim,
     earlier_steps,
+    map_picture,
     over_seeds,
+    pictures,
 )
-from experiments.measures import unbroken_widths
+from experiments.figures.drawings import NAMES
+from experiments.figures.parts import Part, Picture, Table
+from experiments.measures import log_area_table, lr_robustness, unbroken_widths
 from experiments.wording import counted
 
 FACTOR = 10.0
@@ -216,3 +222,42 @@ def map_table(evidence: Evidence) -> pd.DataFrame:
     return table.assign(problem=table["problem"] + ", against " + table["against"], **numbers)[
         ["problem", "steps", "solved at", "ratio", "low", "high"]
     ].reset_index(drop=True)
+
+
+@pictures("lr_choice")
+def draw(evidence: Evidence) -> Iterator[Part]:
+    """Yield the results over the learning rate, and the map."""
+    table = tables.lr_sensitivity(evidence.runs, factor=FACTOR)
+    yield Picture(
+        "lr_choice",
+        "Suboptimality after 1000 steps against the learning rate, median and quartiles over seeds; below it "
+        "the share of runs that diverged",
+        figures.lr_sensitivity(table, optimizers=NAMES),
+    )
+    yield map_picture(
+        "lr_choice_map",
+        "Where the claim holds: how many times wider the range of good learning rates of the other optimizer "
+        "is than that of SGD, by the steps and by which share of the start counts as solved",
+        map_table(evidence),
+        "steps",
+        "solved at",
+        "width, other / SGD",
+    )
+    choosing, reported = (
+        evidence.runs[evidence.runs["seed"] >= faster.TUNING_SEEDS_FROM],
+        evidence.runs[evidence.runs["seed"] < faster.TUNING_SEEDS_FROM],
+    )
+    shown = tables.runs_at(reported, tables.best_settings(choosing))
+    yield Table(
+        "lr_choice_lr_robustness",
+        f"Decades of learning rates within a factor of {FACTOR:g} of the best suboptimality, "
+        "however small that is, and the share of runs that diverged, with intervals over seeds",
+        lr_robustness(evidence.runs, factor=FACTOR),
+    )
+    yield Table(
+        "lr_choice_log_area",
+        "Mean over the steps of the logarithm (base 10) of the suboptimality, the area under the logarithmic "
+        "loss curve per step, at the best learning rate of seeds 20 to 29, on seeds 0 to 19",
+        log_area_table(evidence.history, shown),
+        shown,
+    )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from experiments import figures
 from experiments.claims.base import (
     FEWER_RESAMPLES,
     Evidence,
@@ -19,10 +20,13 @@ from experiments.claims.base import (
     Verdict,
     claim,
     earlier_steps,
+    map_picture,
     mean_over_seeds,
     over_seeds,
+    pictures,
 )
 from experiments.claims.bowl import bowl_of
+from experiments.figures.parts import Part, Picture
 from experiments.tables import MEASURES
 from experiments.wording import counted
 from problems.quadratic_bowl import hessian
@@ -223,3 +227,26 @@ def map_table(evidence: Evidence) -> pd.DataFrame:
             found = over_seeds(numbers.shape[1], ratio, at_once=True, resamples=FEWER_RESAMPLES)
             rows.append((problem, lr, steps, found.value, found.low, found.high))
     return pd.DataFrame(rows, columns=["problem", LR, "steps", "ratio", "low", "high"])
+
+
+@pictures("memory")
+def draw(evidence: Evidence) -> Iterator[Part]:
+    """Yield the results over learning rate and beta, and where the best beta is a usual one."""
+    moving = evidence.runs[evidence.runs["optimizer.lr"] != STILL]
+    yield Picture(
+        "memory",
+        "Median suboptimality after 1000 steps over learning rate and beta",
+        figures.heat_map(moving, "optimizer.lr", "optimizer.beta"),
+        runs=moving,
+    )
+    yield map_picture(
+        "memory_map",
+        "Where the best beta lies in the usual range: the best median suboptimality at a beta outside 0.9 to "
+        "0.999 over the best one inside, by learning rate and steps",
+        map_table(evidence),
+        "optimizer.lr",
+        "steps",
+        "suboptimality, outside / inside",
+        failed="all diverged",
+        runs=moving,
+    )

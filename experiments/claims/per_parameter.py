@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from experiments import figures
 from experiments.claims.base import (
     Evidence,
     Finding,
@@ -15,9 +16,12 @@ from experiments.claims.base import (
     Variant,
     Verdict,
     claim,
+    map_picture,
     mean_over_seeds,
+    pictures,
 )
 from experiments.claims.bowl import CONDITION, LR, ROTATED, Array, curvatures, per_run, slope
+from experiments.figures.parts import Part, Picture
 from problems.quadratic_bowl import QuadraticBowl, hessian
 
 RATE_LR = 0.01
@@ -170,3 +174,31 @@ def map_table(evidence: Evidence) -> pd.DataFrame:
     table = pd.concat(parts, ignore_index=True).sort_values(["problem", CONDITION, "steps"])
     ends = {"ratio": 10 ** -table["slope"], "low": 10 ** -table["high"], "high": 10 ** -table["low"]}
     return table[["problem", CONDITION, "steps"]].assign(**ends)
+
+
+@pictures("per_parameter")
+def draw(evidence: Evidence) -> Iterator[Part]:
+    """Yield the rates on the longest bowl, aligned and rotated, and the map."""
+    runs = evidence.runs
+    shown = runs[(runs["optimizer"] == "rmsprop") & (runs["optimizer.lr"] == RATE_LR)]
+    yield Picture(
+        "per_parameter",
+        "Effective learning rates of RMSprop on a bowl of condition 10,000 whose coordinates 0 to 9 grow "
+        "ever steeper (top), and on the same bowl rotated (bottom); median and quartiles over seeds",
+        figures.effective_rates(
+            evidence.history,
+            shown[shown["problem.condition"] == 10_000],
+            names=[str(i) for i in range(10)],
+        ),
+        runs=shown[shown["problem.condition"] == 10_000],
+    )
+    yield map_picture(
+        "per_parameter_map",
+        "Where the claim holds: how many times larger the effective rate of RMSprop is where the curvature "
+        "is a decade smaller, by condition number and by how many steps are looked at",
+        map_table(evidence),
+        "problem.condition",
+        "steps",
+        "rate, flat / steep",
+        runs=runs[runs["optimizer"] == "rmsprop"],
+    )

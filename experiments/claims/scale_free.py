@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments import figures
 from experiments.claims.base import (
     Evidence,
     Finding,
@@ -18,7 +19,10 @@ from experiments.claims.base import (
     claim,
     earlier_steps,
     over_seeds,
+    pictures,
 )
+from experiments.figures.drawings import NAMES
+from experiments.figures.parts import Part, Picture
 
 SCALE = "problem.scale"
 ARTICLE_FACTOR = 2.0
@@ -128,3 +132,20 @@ def path_of(history: pd.DataFrame) -> np.ndarray:
 def move_table(moves: pd.DataFrame) -> pd.DataFrame:
     medians = moves.groupby(["optimizer", SCALE])["moved"].median().rename("median share moved")
     return medians.reset_index().rename(columns={SCALE: "factor"})
+
+
+@pictures("scale_free")
+def draw(evidence: Evidence) -> Iterator[Part]:
+    yield Picture(
+        "scale_free",
+        "How far the path moves when the loss is multiplied by a factor; a path that diverges leaves the "
+        "panel at the top",
+        figures.dependence(
+            move_table(moves_by_seed(evidence)),
+            "factor",
+            "median share moved",
+            xlabel="factor on the loss",
+            ylabel="share of the way moved",
+            optimizers=NAMES,
+        ),
+    )

@@ -14,7 +14,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from hydra_plugins.lane_sweeper.axes import quoted
+from experiments.grid.axes import quoted
 
 MANY_RUNS = 10_000  # that surely take longer than worker processes take to start
 EXTRAS = {
@@ -42,7 +42,7 @@ class LaneSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context = hydra_context
         self.config = config
-        from experiments.app import fail
+        from experiments.command_line.command import fail
 
         try:
             self.launcher = Plugins.instance().instantiate_launcher(
@@ -53,8 +53,8 @@ class LaneSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         # imported here: Hydra loads every plugin at every start, whatever the command
-        from experiments.grid import Launch, run_grid
-        from hydra_plugins.lane_sweeper.plan import Planner
+        from experiments.grid.plan import Planner
+        from experiments.grid.running import Launch, run_grid
 
         assert self.config is not None
         assert self.hydra_context is not None
@@ -70,8 +70,8 @@ class LaneSweeper(Sweeper):
 
     def launch(self, batches: Sequence[Any]) -> list[Any]:
         """Return what each batch came to, or the exception that ended it."""
-        from experiments.persistence import Persistence
-        from experiments.progress import following
+        from experiments.command_line.progress import following
+        from experiments.grid.persistence import Persistence
         from experiments.store import Store
 
         store = Store(batches[0].folder)
@@ -81,7 +81,7 @@ class LaneSweeper(Sweeper):
 
     def launch_once(self, batches: Sequence[Any]) -> list[Any]:
         """Return what each batch came to, or the exception that ended it, unless the launcher raises."""
-        from experiments.signals import deafen_children
+        from experiments.command_line.signals import deafen_children
         from hydra_plugins.lane_sweeper.awaited import every_job_awaited
 
         assert self.launcher is not None
@@ -104,7 +104,7 @@ def not_installed(target: str) -> str:
 
 def sizes(config: DictConfig) -> dict[str, Any]:
     """Return for the configured launcher how many jobs a grid makes, of what length, how many at once."""
-    from experiments.pool import cores
+    from experiments.grid.pool import cores
 
     launcher = config.hydra.launcher
     name = str(launcher._target_).rpartition(".")[2]

@@ -38,14 +38,14 @@ class ProcessLauncher(Launcher):
 
     def prepare(self) -> None:
         """Start what takes long to start, beside what this process does until it launches."""
-        from experiments.pool import IF_NEEDED, cores, start_server
+        from experiments.grid.pool import IF_NEEDED, cores, start_server
 
         if (self.workers or cores()) > 1:
             start_server(IF_NEEDED)
 
     def launch(self, job_overrides: Sequence[Overrides], initial_job_idx: int) -> list[JobReturn]:
         # imported here: Hydra loads every plugin at every start, whatever the command
-        from experiments.pool import Pool, cores
+        from experiments.grid.pool import Pool, cores
 
         workers = min(self.workers or cores(), len(job_overrides))
         if workers == 1:

@@ -2,7 +2,7 @@
 
 from troubled import run
 
-from experiments.app import command
+from experiments.command_line.command import command
 
 main = command("config", run)
 

@@ -9,7 +9,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from experiments import run as experiments_run
-from experiments.work import Outcome
+from experiments.grid.worker import Outcome
 from problems.base import Instance, Seeds, register
 from problems.rosenbrock import Rosenbrock
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from command_line import Ended, here
 
-from experiments.sources import runs_behind
+from experiments.reports.sources import runs_behind
 from experiments.store import Store
 
 GRID = ("-m", "problem=parabola,quadratic", "seed=range(0,6)", "steps=30", "record.points=5", "study=small")

@@ -1,0 +1,204 @@
+"""What was typed: made ready for Hydra, and refused where Hydra would not say what is wrong."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from contextlib import redirect_stderr
+from dataclasses import fields
+from functools import cache
+from io import StringIO
+from typing import Any
+
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.command_line.help import CONF as CONF
+from experiments.grid.axes import SPACED, listed, quoted
+from optim import OPTIMIZERS
+from problems import PROBLEMS
+
+HYDRAS_OWN = {"hydra/launcher": ("basic",)}
+GROUPS = ("optimizer", "problem")
+FILLED_IN = ("batch",)  # by the sweeper, never by hand
+MULTIRUN = ("-m", "--multirun")
+SEVERAL = "several values make a grid; add -m"
+GRIDS = ("config", "tune")  # the commands in which several values of a key may be written
+ONE_VALUE = re.compile(r"hydra\b.*|study|results|jobs|dry_run|fail_fast|experiment")  # even in these
+
+
+def ready(arguments: Sequence[str], config_name: str) -> list[str]:
+    """Return the arguments of a command as Hydra is to have them.
+
+    Raises:
+        ValueError: an option, or a key or value of an override, that cannot be; in one line.
+        HydraException: an override that is not of Hydra's grammar.
+    """
+    overrides = overrides_among(arguments)
+    known = (*GROUPS, *map(str, declared(config_name)))
+    plain = {override: without_plus(override, known) for override in overrides}
+    for override in plain.values():
+        check_key(override, config_name)
+        check_choice(override)
+    check_given_once(overrides, is_grid(arguments), config_name)
+    typed = [swept(plain[a], arguments) if a in plain else a for a in arguments]
+    return sorted(typed, key=lambda a: a not in MULTIRUN)  # in the middle Hydra does not take it
+
+
+def without_plus(override: str, known: Sequence[str]) -> str:
+    """Return an override of a known key as one that sets it: only a search space has room for more."""
+    key = override.partition("=")[0].lstrip("+")
+    is_known = key.partition(".")[0] in known and key.count(".") < 2
+    return override.lstrip("+") if is_known else override
+
+
+def overrides_among(arguments: Sequence[str]) -> list[str]:
+    """Return what is no option of Hydra's; ValueError if there is no such option."""
+    with redirect_stderr(StringIO()) as said:
+        try:
+            options = [a for a in arguments if a not in MULTIRUN]
+            return list(get_args_parser().parse_args(options).overrides)
+        except SystemExit as end:
+            if not end.code:  # it was --version
+                raise
+    raise ValueError(f"{said.getvalue().partition('error: ')[2].strip()}; --hydra-help lists the options")
+
+
+def is_grid(arguments: Sequence[str]) -> bool:
+    """Tell whether these arguments ask for several runs: with -m or by an experiment."""
+    return any(a in MULTIRUN or a.startswith("+experiment=") for a in arguments)
+
+
+def check_key(override: str, config_name: str) -> None:
+    """Raise ValueError for a key that is to be deleted, or that only the sweeper may set."""
+    key, equals, _ = override.partition("=")
+    key = key.lstrip("+")
+    if not key or not (equals or key.startswith("~")):
+        raise ValueError(f"{override or repr(override)}: a setting is written as key=value")
+    if key.startswith("~") and not key.startswith(("~hydra.", "~optimizer.search.")):
+        raise ValueError(f"{override}: no setting can be taken away; what is not written has its default")
+    if re.split(r"[.@]", key)[0] in FILLED_IN:
+        raise ValueError(unknown_key(override, config_name))
+
+
+def check_choice(override: str) -> None:
+    """Raise ValueError if a group is to be chosen by what is no name, or several experiments at once."""
+    group = re.match(r"\+{0,2}(optimizer|problem|experiment)=", override)
+    if not group:
+        return
+    choice = parsed(override)
+    for value in listed(choice):
+        if not isinstance(value, str):
+            raise ValueError(unknown_choice(group[1], "null" if value is None else f"{value}"))
+    if group[1] == "experiment" and choice.is_sweep_override():
+        raise ValueError(f"{override}: one experiment at a time; run the command once for each")
+
+
+def check_given_once(overrides: Sequence[str], grid: bool, config_name: str = "config") -> None:
+    """Raise ValueError for a key with several overrides, of which Hydra would take the last."""
+    given: dict[str, list[str]] = {}
+    for override in overrides:
+        given.setdefault(override.partition("=")[0].lstrip("+"), []).append(as_typed(override))
+    for key, several in given.items():
+        if len(several) > 1:
+            times = "twice" if len(several) == 2 else f"{len(several)} times"
+            values = list(dict.fromkeys(override.partition("=")[2] for override in several))
+            instead = instead_of(key, values, grid, config_name)
+            raise ValueError(f"{' '.join(several)}: {key} is given {times}; {instead}")
+
+
+def instead_of(key: str, values: Sequence[str], grid: bool, config_name: str) -> str:
+    """Return in words how to write these values of one key, each of which was given on its own."""
+    if len(values) == 1:
+        return "write it once"
+    joined = ",".join(values)
+    if all(re.fullmatch(r"\[.*\]", value) for value in values):
+        joined = f"[{','.join(value[1:-1].strip() for value in values)}]"
+        return f"write {shlex.quote(f'{key}={joined}')}"
+    if key.startswith("~") or config_name not in GRIDS or ONE_VALUE.fullmatch(key):
+        return "write one of them"
+    if not is_list_of_values(f"{key}={joined}", len(values)):
+        return "write all values in one, separated by commas"
+    return f"write {shlex.quote(f'{key}={joined}')}{'' if grid else ' and add -m'}"
+
+
+def is_list_of_values(override: str, least: int) -> bool:
+    """Tell whether an override is a plain list of at least so many values."""
+    try:
+        values = listed(parsed(override))
+    except HydraException:
+        return False
+    return len(values) >= least and not any(isinstance(value, Glob) for value in values)
+
+
+def parsed(override: str) -> Override:
+    [found] = OverridesParser.create().parse_overrides([override])
+    return found
+
+
+def swept(argument: str, arguments: Sequence[str]) -> str:
+    """Return a nested override of a grid as a sweep, if need be over its one value.
+
+    Hydra applies plain overrides before the sweep has chosen the group; as a sweep, a
+    key that only some options have reaches the sweeper, which knows where it applies.
+
+    Raises:
+        ValueError: a spaced axis where there is no grid.
+    """
+    key, _, text = argument.partition("=")
+    grid = is_grid(arguments)
+    if not grid and re.fullmatch(r"\+{0,2}(seed|optimizer\.\w+)", key) and SPACED.search(text):
+        raise ValueError(f"{argument}: {SEVERAL}")
+    if not grid or not re.fullmatch(r"(optimizer|problem)\.\w+", key) or "=" not in argument:
+        return argument
+    override = parsed(argument)
+    if override.is_sweep_override():
+        return argument
+    if override.value() is None:  # choice() does not take it; equal values make one job
+        return f"{key}=null,null"
+    return f"{key}=choice({text or quoted(text)})"
+
+
+def as_typed(override: str) -> str:
+    """Return an override of a grid as it was typed, see ``swept``."""
+    return re.sub(r"=choice\((.*)\)$", r"=\1", override)
+
+
+def unknown_choice(group: str, value: str) -> str:
+    """Return the line for a group that has no such option."""
+    there = {file.stem for file in (CONF / group).glob("*.yaml")} | set(HYDRAS_OWN.get(group, ()))
+    return f"{group} must be one of {', '.join(sorted(there)) or '(nothing)'}, got '{value}'"
+
+
+def unknown_key(override: str, config_name: str) -> str:
+    """Return the line for an override (key=value) whose key does not exist, with those that do."""
+    override = as_typed(override)
+    group, _, name = override.partition("=")[0].rpartition(".")
+    registries: dict[str, dict[str, type[Any]]] = {"optimizer": OPTIMIZERS, "problem": PROBLEMS}
+    config = declared(config_name)
+    groups = [key for default in config.defaults if isinstance(default, DictConfig) for key in default]
+    if group in registries and group in groups:
+        having = {label: [f.name for f in fields(cls)] for label, cls in sorted(registries[group].items())}
+        owners = [label for label, names in having.items() if name in names]
+        if owners:
+            have = "has" if len(owners) == 1 else "have"
+            return f"{override}: only {', '.join(owners)} {have} {name}; choose it with {group}={owners[0]}"
+        known = "; ".join(f"{label} has {', '.join(names) or 'none'}" for label, names in having.items())
+        return f"{override}: no {group} has {name}; {known}"
+    chosen = [*registries, "+experiment"] if "optimizer" in groups else []
+    plain = [str(key) for key in config if key not in ("defaults", "hydra", *FILLED_IN)]
+    return f"{override}: there is no such key; there are {', '.join([*chosen, *plain])}"
+
+
+@cache
+def declared(config_name: str) -> DictConfig:
+    """Return what the file of a command and those that it builds on declare."""
+    config = OmegaConf.load(CONF / f"{config_name}.yaml")
+    bases = [name for name in config.defaults if isinstance(name, str) and name != "_self_"]
+    whole = OmegaConf.merge(config, *map(declared, bases))
+    assert isinstance(whole, DictConfig)
+    return whole

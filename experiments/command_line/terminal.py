@@ -1,0 +1,97 @@
+"""What the commands show on the terminal: what a grid will take, and what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from experiments import tables
+from experiments.grid.forecast import Forecast
+from experiments.tables import cell
+from experiments.tables.coverage import unmeasured
+from experiments.wording import counted
+
+
+def closing_table(runs: pd.DataFrame, measure: str = "suboptimality") -> None:
+    """Print the best setting of each optimizer on each problem; each setting and seed is there once."""
+    runs = tables.labelled(runs)
+    best = tables.best_settings(runs, measure)
+    none = tables.without_setting(best, runs, measure)
+    unsettled = set(none[tables.PAIR].astype(str).itertuples(index=False, name=None))
+    shown = Table()
+    varied = [str(c) for c in best if str(c).startswith("optimizer.")]
+    for name in ("problem", "optimizer", *(key.removeprefix("optimizer.") for key in varied)):
+        shown.add_column(name)
+    ended = tables.divergence(runs).set_index(["problem", "optimizer"])
+    ends = ["diverged", "stalled"] if ended["stalled"].any() else ["diverged"]
+    for name in ("median", *ends, "runs"):
+        shown.add_column(name, justify="right")
+    for _, row in best.iterrows():
+        pair = row["problem"], row["optimizer"]
+        shares = [f"{share:.0%}" for share in ended.loc[pair, ends]]
+        values = [*pair, *(row[key] for key in varied), row["median"]]
+        if tuple(map(str, pair)) in unsettled:
+            values = [
+                *pair,
+                *(None for _ in varied),
+                "all diverged" if ended.loc[pair, "diverged"] == 1 else "none",
+            ]
+        shown.add_row(*(cell(value) for value in values), *shares, f"{row['runs_compared']:,}")
+    print_table(f"Best settings by median {measure}", shown)
+    for problem, optimizer, note in none[[*tables.PAIR, "note"]].itertuples(index=False):
+        print(f"{optimizer} on {problem}: no best setting, {note}")
+    for each in unmeasured(runs, best, measure).to_dict("records"):
+        print(
+            f"{each['optimizer']} on {each['problem']}: {each['why']}, {each['runs']:,} runs are not compared"
+        )
+
+
+def print_table(title: str, table: Table) -> None:
+    """Print a table under its title, which Rich would fill up with blanks to the table's width."""
+    console = Console()
+    console.print(Text(title, style="italic"))
+    console.print(table)
+
+
+def forecast_table(forecasts: Sequence[Forecast], jobs: int, workers: int, seconds: float) -> None:
+    """Print what a grid holds, and what it will take."""
+    shown = Table()
+    for name in ("optimizer", "problem"):
+        shown.add_column(name)
+    for name in ("runs", "shards", "stored", "processor time", "disk"):
+        shown.add_column(name, justify="right")
+    for f in forecasts:
+        runs = f"{f.runs:,}" + (f" + {f.more:,}" if f.more else "")
+        numbers = f"{f.shards:,}", f"{f.stored:,}", time_text(f.seconds), size_text(f.bytes)
+        shown.add_row(f.optimizer, f.problem, runs, *numbers)
+    print_table("What would be run", shown)
+    runs, stored = (
+        sum(count) for count in zip(*((f.runs + f.more, f.stored) for f in forecasts), strict=True)
+    )
+    print(
+        f"{counted(len(forecasts), 'cell')}, {counted(runs, 'run')}, of which {stored:,} "
+        f"{'is' if stored == 1 else 'are'} stored; the others take about "
+        f"{time_text(seconds)} in {counted(jobs, 'job')}, {workers:,} at once, and "
+        f"{size_text(sum(f.bytes for f in forecasts))} on disk. Nothing was run."
+    )
+
+
+def time_text(seconds: float) -> str:
+    """Return a length of time in two significant units or digits."""
+    if seconds < 100:
+        return f"{seconds:.2g} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes / 60:.3g} h"
+
+
+def size_text(size: float) -> str:
+    """Return a size on disk in the unit that suits it."""
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"

@@ -1,0 +1,1 @@
+"""Problem, optimizer and seeds -> a trace; the fingerprint of the code that decides its numbers."""

@@ -1,0 +1,73 @@
+"""The code that decides a run's numbers, as a hash that comments do not change."""
+
+import ast
+import hashlib
+import inspect
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec, resolve_name
+from types import ModuleType
+
+from experiments.engine import loop
+from experiments.engine.syntax import canonical
+from optim import OPTIMIZERS
+from problems import PROBLEMS
+
+PACKAGES = ("optim", "problems", "experiments")
+
+
+@cache
+def code_fingerprint(optimizer: str, problem: str) -> str:
+    """Return a hash of the loop, the optimizer, the problem and all they import from here.
+
+    It is taken over the syntax tree without the strings that only document: comments, layout,
+    documentation and the version of Python may change without making a stored run out of date.
+    """
+    roots = loop.__name__, OPTIMIZERS[optimizer].__module__, PROBLEMS[problem].__module__
+    text = "\n".join(f"# {name}\n{normal_source(name)}" for name in sorted(closure(roots)))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def closure(roots: tuple[str, ...]) -> set[str]:
+    """Return the modules of this project that ``roots`` reach by imports, themselves included."""
+    found: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(imports(name))
+    return found
+
+
+def imports(name: str) -> Iterator[str]:
+    """Yield the modules of this project that a module imports, in whatever form."""
+    for node in ast.walk(ast.parse(inspect.getsource(module(name)))):
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), module(name).__package__)
+            found = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        yield from (each for each in found if each.split(".")[0] in PACKAGES and has_source(each))
+
+
+def has_source(name: str) -> bool:
+    """Tell whether there is a file for this name: not for a class, nor for a folder without code."""
+    try:
+        spec = find_spec(name)
+    except ModuleNotFoundError:  # what stands before the last dot is no package
+        return False
+    return spec is not None and spec.has_location
+
+
+@cache
+def normal_source(name: str) -> str:
+    """Return the source of a module as its syntax tree in words."""
+    return canonical(inspect.getsource(module(name)))
+
+
+def module(name: str) -> ModuleType:
+    return import_module(name)

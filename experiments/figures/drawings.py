@@ -1,0 +1,235 @@
+"""The pictures that a study has the data for; a picture that cannot be drawn says what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from experiments import figures, tables
+from experiments.figures.parts import Picture
+from experiments.request.settings import build
+from optim import OPTIMIZERS
+from problems import PROBLEMS, Problem
+from problems.quadratic import QuadraticFit
+
+NAMES = tuple(OPTIMIZERS)
+CONTOURS = {"quadratic": (0, 2, ("a", "c")), "rosenbrock": (0, 1, ("x", "y"))}
+"""Problems whose paths can be drawn: the two coordinates and what they are called."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """What the pictures are drawn from.
+
+    Attributes:
+        runs: all runs.
+        best: those at the best setting of each optimizer on each problem.
+        history: of the best.
+        measure: what settings are compared by.
+        factor: learning rates within this factor of the best count as good.
+    """
+
+    runs: pd.DataFrame
+    best: pd.DataFrame
+    history: pd.DataFrame
+    measure: str = "suboptimality"
+    factor: float = 2.0
+
+
+def curves(study: Study) -> Picture | str:
+    if study.measure not in study.history:
+        return f"learning curves: {study.measure} is not recorded on the way; take measure=suboptimality"
+    figure = figures.learning_curves(study.history, study.best, study.measure, optimizers=NAMES)
+    return Picture(
+        "learning_curves",
+        f"{study.measure} at the best settings: median and quartiles over seeds",
+        figure,
+        runs=study.best,
+    )
+
+
+def sensitivity(study: Study) -> Picture | str:
+    if study.runs["optimizer.lr"].nunique() < 2:
+        return "sensitivity to the learning rate: sweep it, optimizer.lr=logspace:1e-5:10:25"
+    figure = figures.lr_sensitivity(
+        tables.lr_sensitivity(study.runs, study.measure, study.factor), study.measure, optimizers=NAMES
+    )
+    return Picture(
+        "lr_sensitivity", f"Final {study.measure} against the learning rate, and the share diverged", figure
+    )
+
+
+def normalised_sensitivity(study: Study) -> Picture | str:
+    if study.runs["optimizer.lr"].nunique() < 2:
+        return "sensitivity about the best learning rate: sweep it, optimizer.lr=logspace:1e-5:10:25"
+    table = tables.lr_sensitivity(study.runs, study.measure, study.factor)
+    figure = figures.lr_sensitivity_normalised(table, study.measure, study.factor, optimizers=NAMES)
+    return Picture(
+        "lr_sensitivity_normalised",
+        f"Median {study.measure} against the learning rate over each one's best",
+        figure,
+    )
+
+
+def map_of_two(study: Study) -> Picture | str:
+    pair = varied_pair(study.runs)
+    if pair is None:
+        return "a map over two hyperparameters: sweep two, optimizer.lr=… optimizer.beta=…"
+    figure = figures.heat_map(study.runs, *pair, study.measure)
+    return Picture("heat_map", f"Median {study.measure} over {pair[0]} and {pair[1]}", figure)
+
+
+def varied_pair(runs: pd.DataFrame) -> tuple[str, str] | None:
+    """Return the two hyperparameters of one optimizer with the most values, if two vary."""
+    for _, part in runs.groupby("optimizer", observed=True):
+        numbers = part.filter(like="optimizer.").select_dtypes("number").nunique()
+        varied = numbers[numbers > 1].sort_values(ascending=False, kind="stable")
+        if len(varied) > 1:
+            return str(varied.index[0]), str(varied.index[1])
+    return None
+
+
+def fitted_curve(study: Study) -> Picture | str:
+    known = study.best["run"].astype(str).isin(recorded(study.history, "params.0"))
+    rows = study.best[known & named(study.best, ["quadratic"]) & (study.best["status"] == "ok")]
+    if rows.empty:
+        return "the fitted curve: run problem=quadratic with record.params=true"
+    row = rows.sort_values(["seed", "suboptimality"]).iloc[0]
+    return Picture(
+        "fit",
+        f"Data of seed {row['seed']} and the curve that {row['optimizer']} ends with",
+        fit_of(row, study.history),
+        runs=rows[rows["run"] == row["run"]],
+    )
+
+
+def recorded(history: pd.DataFrame, column: str) -> set[str]:
+    """Return the runs of which a column of the history was recorded: some of a study may be without."""
+    if column not in history:
+        return set()
+    return set(history.loc[history[column].notna(), "run"].astype(str).unique())
+
+
+def named(runs: pd.DataFrame, problems: list[str]) -> pd.Series[bool]:
+    """Tell for each run whether its problem is one of these, whatever its constants."""
+    return runs["problem"].astype(str).str.split().str[0].isin(problems)
+
+
+def fit_of(row: pd.Series, history: pd.DataFrame, title: str | None = None) -> Figure:
+    """Return the article's figure for one run of the quadratic."""
+    problem = problem_of(row, "quadratic")
+    assert isinstance(problem, QuadraticFit)
+    path = history[history["run"].astype(str) == str(row["run"])].sort_values("step")
+    params = path[["params.0", "params.1", "params.2"]].to_numpy()[-1]
+    y, _ = problem.data(int(row["seed"]))
+    curve = problem.curve(params)
+    return figures.fit(
+        problem.x, y, curve, title=title or f"{OPTIMIZERS[row['optimizer']].__name__} fits the quadratic"
+    )
+
+
+def path_figure(study: Study) -> Picture | str:
+    known = study.best[study.best["run"].astype(str).isin(recorded(study.history, "params.0"))]
+    if known.empty:
+        return "paths on the contours: run problem=quadratic,rosenbrock with record.params=true"
+    drawn = of_one_seed(known)
+    landscapes = list(landscapes_of(drawn))
+    if not landscapes:
+        return "paths on the contours: run problem=quadratic or problem=rosenbrock problem.dim=2"
+    shown = drawn[drawn["problem"].astype(str).isin([landscape.problem for landscape in landscapes])]
+    figure = figures.paths(landscapes, study.history, shown, optimizers=NAMES)
+    seeds = ", ".join(str(seed) for seed in sorted(shown["seed"].unique()))
+    caption = f"Paths of seed {seeds} at the best settings{of_those_recorded(study.best, known)}"
+    return Picture("paths", caption, figure, runs=shown)
+
+
+def of_one_seed(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs of one seed on each problem: the lowest of those that the most optimizers have."""
+    pairs = runs.groupby(["problem", "seed"], observed=True)["optimizer"].nunique().rename("count")
+    order = pairs.reset_index().sort_values(["count", "seed"], ascending=[False, True])
+    first = order.drop_duplicates("problem")
+    there = pd.MultiIndex.from_frame(runs[["problem", "seed"]].astype({"problem": str}))
+    return runs[there.isin(pd.MultiIndex.from_frame(first[["problem", "seed"]].astype({"problem": str})))]
+
+
+def of_those_recorded(runs: pd.DataFrame, known: pd.DataFrame) -> str:
+    """Return in words which cells have no recorded parameters, if some do not; empty if all have them."""
+    there = pd.MultiIndex.from_frame(known[tables.PAIR].astype(str))
+    drawable = runs[named(runs, list(CONTOURS))]
+    lacking = drawable[~pd.MultiIndex.from_frame(drawable[tables.PAIR].astype(str)).isin(there)]
+    pairs = lacking[["optimizer", "problem"]].astype(str).drop_duplicates().agg(" on ".join, axis=1)
+    return f"; without record.params=true, and not drawn: {', '.join(pairs)}" if len(pairs) else ""
+
+
+def landscapes_of(runs: pd.DataFrame) -> Iterator[figures.Landscape]:
+    """Yield the landscape of each problem, as the first of its runs met it, that can be drawn in a plane."""
+    for label, part in runs.groupby(runs["problem"].astype(str)):
+        name = str(label).split()[0]
+        problem = problem_of(part.iloc[0], name)
+        if name in CONTOURS and getattr(problem, "dim", 2) == 2:
+            yield landscape(problem, str(label), int(part.iloc[0]["seed"]), CONTOURS[name])
+
+
+def landscape(
+    problem: Problem, label: str, seed: int, plane: tuple[int, int, tuple[str, str]]
+) -> figures.Landscape:
+    """Return the loss of a problem in two of its coordinates, the others at the minimum."""
+    first, second, names = plane
+    minimiser = problem.instance(np.array([seed])).minimiser
+    assert minimiser is not None
+
+    def suboptimality(u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
+        params = np.repeat(minimiser, u.size, axis=1)
+        params[first], params[second] = np.ravel(u), np.ravel(v)
+        instance = problem.instance(np.full(u.size, seed))
+        return (instance.loss(params) - instance.minimum).reshape(u.shape)
+
+    return figures.Landscape(
+        problem=label,
+        suboptimality=suboptimality,
+        minimum=(float(minimiser[first, 0]), float(minimiser[second, 0])),
+        names=names,
+        coordinates=(first, second),
+    )
+
+
+def problem_of(row: pd.Series, name: str) -> Problem:
+    """Return the problem of a run."""
+    values = {key.removeprefix("problem."): row[key] for key in row.index if str(key).startswith("problem.")}
+    known = PROBLEMS[name].__dataclass_fields__
+    plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items() if k in known}
+    integers = {
+        k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in plain.items() if v == v
+    }
+    problem: Problem = build(PROBLEMS, "problem", {"name": name, **integers})
+    return problem
+
+
+def rate_figure(study: Study) -> Picture | str:
+    known = study.best[study.best["run"].astype(str).isin(recorded(study.history, "rate.0"))]
+    if known.empty:
+        return "effective learning rates: run with record.params=true"
+    small = known[named(known, list(CONTOURS))]
+    if small.empty:
+        return "effective learning rates: run problem=quadratic or problem=rosenbrock"
+    figure = figures.effective_rates(study.history, small)
+    lacking = of_those_recorded(study.best, known)
+    caption = f"Effective learning rate of each parameter, median and quartiles{lacking}"
+    return Picture("effective_rates", caption, figure, runs=small)
+
+
+DRAWINGS: tuple[Callable[[Study], Picture | str], ...] = (
+    curves,
+    sensitivity,
+    normalised_sensitivity,
+    map_of_two,
+    fitted_curve,
+    path_figure,
+    rate_figure,
+)
+"""Each returns its picture, or what is missing and how to make it."""

@@ -1,0 +1,45 @@
+"""What a report is made of: text, tables, figures with their captions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph, heading or list in Markdown."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its caption; ``name`` is that of its files; ``runs`` it was made from, if not from all."""
+
+    name: str
+    caption: str
+    frame: pd.DataFrame
+    runs: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with its caption.
+
+    Attributes:
+        name: that of its files.
+        frame: what it shows, as numbers.
+        runs: those that it was made from, if not from all of its section.
+    """
+
+    name: str
+    caption: str
+    figure: Figure
+    frame: pd.DataFrame | None = None
+    runs: pd.DataFrame | None = None
+
+
+Part = Text | Table | Picture

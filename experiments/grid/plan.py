@@ -1,0 +1,206 @@
+"""What a sweep asks for: its requests, one a cell, checked before anything runs."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+from collections.abc import Callable, Sequence, Set
+from contextlib import suppress
+from copy import deepcopy
+from functools import cache, lru_cache
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from experiments.grid.axes import Job, split, values
+from experiments.grid.interpolation import (
+    asks_for_overrides,
+    asks_hydra,
+    axes_read,
+    has_interpolations,
+    hydra_says,
+    unresolved,
+)
+
+log = logging.getLogger(__name__)
+MANY = 1000  # jobs; to plan more takes tens of seconds and longer
+MOST_KEPT = 256  # configurations as Hydra composes them, a fifth of a megabyte each
+
+
+class Planner:
+    """Turns the overrides of a sweep into requests.
+
+    ``config`` is the configuration without the sweeps, as Hydra composes it for a multirun;
+    ``expect`` is told how many runs there will be as soon as that is known.
+    """
+
+    def __init__(
+        self, config: DictConfig, loader: ConfigLoader, expect: Callable[[int], None] = lambda runs: None
+    ) -> None:
+        self.config = config
+        self.loader = loader
+        self.expect = expect
+        self.parser = OverridesParser.create(config_loader=loader)
+        self.parse = cache(self.parser.parse_override)
+        self.groups = frozenset(loader.list_groups(""))
+        self.first = cache(lambda key, text: values(key, text)[0])
+        self.whole = lru_cache(MOST_KEPT)(self.composed_by_hydra)
+        self.own = lru_cache(MOST_KEPT)(lambda overrides: without_hydra(self.whole(overrides)))
+        self.latest = lru_cache(1)(self.composed)  # it is asked for several times in a row
+
+    def plan(self, arguments: Sequence[str]) -> list[Any]:
+        """Return the requests of these overrides; bad input ends the command."""
+        from experiments.command_line.command import bad_input_ends_here
+        from experiments.command_line.configuration import check_one_study
+        from experiments.grid.composed import request_from
+
+        with bad_input_ends_here():
+            self.settle_time()
+            jobs, said = self.jobs(arguments)
+            check_one_study(self.config_of(job) for job in jobs)
+            requests = [request_from(self.config_of(job), job.axes) for job in jobs]
+        for line in said:
+            log.info(line)
+        return requests
+
+    def settle_time(self) -> None:
+        """Let the name of the study be made of the time once: what Hydra composes later gets it from here."""
+        for key in ("study", "results"):
+            with suppress(OmegaConfBaseException):
+                OmegaConf.select(self.config, key)
+
+    def jobs(self, arguments: Sequence[str]) -> tuple[list[Job], list[str]]:
+        """Return the jobs, and a line for each key that is left out, in all of them or in some."""
+        from experiments.command_line.arguments import unknown_key
+        from experiments.wording import counted
+
+        overrides, left_out = self.overrides(arguments)
+        between: frozenset[str] = frozenset()
+        try:
+            jobs, dropped = self.split(overrides, between)
+            if len(jobs) > MANY:
+                log.info(f"planning {counted(len(jobs), 'cell')}")
+            while read := {key for job in jobs for key in self.read(job)}:
+                between |= read  # what another key interpolates must vary between jobs
+                jobs, dropped = self.split(overrides, between)
+        except KeyError as error:
+            raise ValueError(unknown_key(error.args[0], "config")) from None
+        counts = {text: len(values(*text)) for text in {axis for job in jobs for axis in job.axes.items()}}
+        self.expect(sum(math.prod(counts[axis] for axis in job.axes.items()) for job in jobs))
+        return jobs, [*left_out, *dropped]
+
+    def split(self, overrides: Sequence[Override], between: Set[str]) -> tuple[list[Job], list[str]]:
+        """Return what ``axes.split`` does; the sweeps of these keys do not stay inside a job."""
+        return split(overrides, lambda key: is_number(key) and key not in between, self.has_key)
+
+    def overrides(self, arguments: Sequence[str]) -> tuple[list[Override], list[str]]:
+        """Return the sweep of an experiment and what was typed, and a line for each key that both give."""
+        from experiments.command_line.arguments import check_given_once
+
+        brought = self.config.hydra.sweeper.params
+        if not isinstance(brought, DictConfig | None):
+            raise ValueError(f"hydra.sweeper.params must be keys and their sweeps, got {brought!r}")
+        params = [f"{key}={text}" for key, text in unresolved(brought).items()] if brought else []
+        for given in (params, arguments):
+            check_given_once(given, grid=True)
+        own = {bare_key(o): o for o in self.parser.parse_overrides(params)}
+        typed = {bare_key(o): o for o in self.parser.parse_overrides(list(arguments))}
+        kept = [override for key, override in own.items() if key not in typed]
+        both = [(own[key], typed[key]) for key in own if key in typed]
+        return [*kept, *typed.values()], [line for line in itertools.starmap(overruled, both) if line]
+
+    def read(self, job: Job) -> set[str]:
+        """Return those axes of a job that an interpolation anywhere in its configuration reads."""
+        if not job.axes:
+            return set()
+        config = self.compose(job.overrides)
+        if not has_interpolations(config):
+            return set()
+        if asks_for_overrides(config):
+            return set(job.axes)
+        return axes_read(config, {key: self.first(key, text) for key, text in job.axes.items()})
+
+    def has_key(self, chosen: Sequence[str], key: str) -> bool:
+        """Tell whether a job with these choices has the key."""
+        config = self.compose(chosen)
+        found: object = OmegaConf.select(
+            config, key, default="missing", throw_on_resolution_failure=False, throw_on_missing=False
+        )
+        return found != "missing"
+
+    def config_of(self, job: Job) -> DictConfig:
+        """Return the configuration of a job, in which what Hydra alone can answer is resolved."""
+        config = self.compose(job.overrides)
+        if not asks_hydra(config):
+            return config
+        told = job.overrides if asks_for_overrides(config) else self.choices(job.overrides)
+        settled = deepcopy(config)
+        with hydra_says(self.whole(told)):
+            OmegaConf.resolve(settled)
+        return settled
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        """Return the config of a job with these overrides, without Hydra's own part, not to be changed."""
+        return self.latest(tuple(overrides))
+
+    def composed(self, overrides: tuple[str, ...]) -> DictConfig:
+        """Return a config made of these overrides.
+
+        Hydra takes a tenth of a second to compose one. It does so once for each choice of
+        options; all else is then set in a copy by that part of Hydra that sets it.
+        """
+        choices = self.choices(overrides)
+        config = deepcopy(self.own(choices))
+        others = [self.parse(text) for text in overrides if text not in choices]
+        try:
+            ConfigLoaderImpl._apply_overrides_to_config(others, config)
+        except (HydraException, OmegaConfBaseException):  # it does not fit; Hydra says why
+            return self.own(overrides)
+        return config
+
+    def choices(self, overrides: Sequence[str]) -> tuple[str, ...]:
+        """Return those overrides that choose an option of a group: what else is composed hangs on them."""
+        keys = {text: self.parse(text).key_or_group for text in overrides}
+        return tuple(text for text, key in keys.items() if "/" in key or key in self.groups)
+
+    def composed_by_hydra(self, overrides: tuple[str, ...]) -> DictConfig:
+        """Return what Hydra composes of these overrides, its own part included."""
+        return self.loader.load_sweep_config(self.config, list(overrides))
+
+
+def without_hydra(whole: DictConfig) -> DictConfig:
+    """Return a copy of a configuration without Hydra's own part."""
+    own = OmegaConf.masked_copy(whole, [str(key) for key in whole if key != "hydra"])
+    OmegaConf.copy_cache(from_config=whole, to_config=own)
+    OmegaConf.set_struct(own, True)  # a key that is not there cannot be set
+    return own
+
+
+def overruled(own: Override, typed: Override) -> str:
+    """Return the line for a key that an experiment sweeps otherwise than it was typed: that holds."""
+    from experiments.command_line.arguments import as_typed
+
+    left, held = str(own.input_line), as_typed(str(typed.input_line))
+    same = left.lstrip("+") == held.lstrip("+")
+    return "" if same else f"{held} was typed; the experiment's {left} is left out"
+
+
+def bare_key(override: Override) -> str:
+    """Return the key of an override, however it is to be set."""
+    key = override.get_key_element()
+    return key if override.is_delete() else key.lstrip("+")
+
+
+def is_number(key: str) -> bool:
+    """Tell whether a key can vary between the lanes of a job."""
+    from optim import OPTIMIZERS
+
+    names = {f"optimizer.{name}" for cls in OPTIMIZERS.values() for name in cls.hyperparameters()}
+    return key in {"seed", *names}

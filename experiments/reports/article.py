@@ -1,0 +1,205 @@
+"""The report on the article: a section for each claim and each experiment beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from experiments.claims import (
+    CLAIMS,
+    PICTURES,
+    Claim,
+    Evidence,
+    Finding,
+)
+from experiments.command_line.command import CONF
+from experiments.figures.parts import Part, Table, Text
+from experiments.grid.pool import Pool, cores
+from experiments.reports.beside import BESIDE
+from experiments.reports.experiments import Grid, say
+from experiments.reports.page import file_name, table_text, written
+from experiments.reports.sources import FOLDER, INDEX, Section, write_listing
+from experiments.reports.study import search_alarms, search_parts
+from experiments.tables import LR, PAIR, labelled
+from experiments.wording import counted
+
+
+@dataclass(frozen=True)
+class Task:
+    """A section of the report that is to be made.
+
+    Attributes:
+        name: of a claim, or of an experiment beside the claims.
+        experiment: whose runs it reads.
+        results: the folder that holds the studies.
+        heading: of an experiment beside the claims; empty for a claim.
+    """
+
+    name: str
+    experiment: str
+    grid: Grid
+    results: Path
+    heading: str = ""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A section of the report whose files are written.
+
+    Attributes:
+        verdict: the claim's row of ``claims.csv``; no row beside the claims.
+        paragraphs: the Markdown of its parts.
+        index: its rows of ``runs.csv``.
+    """
+
+    verdict: pd.DataFrame
+    paragraphs: Sequence[str]
+    index: pd.DataFrame
+
+
+def all_made(tasks: Sequence[Task]) -> list[Made]:
+    """Make the sections, as many at once as there are cores, and return them in their order."""
+    workers = min(cores(), len(tasks))
+    if workers == 1:
+        return [made(task) for task in tasks]
+    ends = Pool(workers, start_quietly, ()).run(made, tasks)
+    for end in ends:
+        if isinstance(end, BaseException):
+            raise end
+    return ends
+
+
+def start_quietly() -> None:
+    """Begin a worker process that needs nothing beforehand."""
+
+
+def made(task: Task) -> Made:
+    """Decide a claim, or show an experiment, and write the files of its section."""
+    evidence, folder = task.grid.evidence(task.results), task.results / "article"
+    if task.heading:
+        parts = [*further_parts(task, evidence)]
+        verdict = verdict_table([])
+    else:
+        say(f"deciding {task.name}")
+        claim = CLAIMS[task.name]
+        finding = claim.decide(evidence)
+        parts = [*claim_parts(claim, finding, evidence)]
+        verdict = verdict_table([(claim, finding, task.grid.study)])
+    section = Section(task.name, task.grid.study, command_of(task.experiment), evidence.runs, parts)
+    return Made(verdict, [written(folder, part) for part in parts], write_listing(folder, section))
+
+
+def command_of(experiment: str) -> str:
+    return f"python -m experiments.run -m +experiment={experiment}"
+
+
+# The report
+
+
+def opening_parts(verdicts: pd.DataFrame, sections: Sequence[Made]) -> Iterator[Part]:
+    """Yield the head of the report: what it is, how to get from a number to its runs, and the verdicts."""
+    yield Text("# The article's claims about RMSprop, tested")
+    yield Text(
+        "Each claim was turned into an experiment and a rule; the rule alone decides. Rules were written "
+        "before the runs; where a first look led to a change, the section says what was changed. An "
+        "interval is a 95 % confidence interval over seeds or runs. A run that diverged counts as infinitely "
+        "bad and is never dropped. Steps are gradient evaluations; suboptimality is the loss above its "
+        "minimum. `python -m experiments.reproduce` makes this page anew."
+    )
+    example = sections[0].index["table"].iloc[-1]
+    yield Text(
+        "From a number to its runs: a table's or figure's file has a name, as `tables/NAME.csv` or "
+        f"`figures/NAME.png`. [{INDEX}]({INDEX}) has a row for each name: the study, the command, the number "
+        f"of runs, a digest of their ids; `{FOLDER}/SECTION.csv` has their settings and seeds. With the "
+        "studies in `results/`, this gives the runs, ids and all, and checks them against the digest:"
+    )
+    yield Text(
+        "```python\nfrom experiments.reports.sources import runs_behind\n\n"
+        f'runs_behind("{example}")[["run", "optimizer", "problem", "seed"]]\n```'
+    )
+    columns = ["claim", "statement", "verdict", "effect", "low", "high", "unit"]
+    yield Text(table_text(verdicts[columns]))
+
+
+def claim_parts(claim: Claim, finding: Finding, evidence: Evidence) -> Iterator[Part]:
+    """Yield the section of one claim."""
+    yield Text(f"## {claim.id}: {claim.statement}")
+    yield Text(f"**Verdict: {finding.verdict}.** {finding.said}")
+    yield Text(f"The rule: {claim.predicate}")
+    yield from without_numbers(evidence.runs)
+    if claim.revised:
+        yield Text(f"Changed after a first look: {claim.revised}")
+    effect = {"value": finding.effect.value, "low": finding.effect.low, "high": finding.effect.high}
+    yield Table(f"{claim.id}_effect", "The effect", pd.DataFrame([{**effect, "unit": finding.unit}]))
+    yield from PICTURES[claim.id](evidence) if claim.id in PICTURES else ()
+    for title, frame in finding.tables.items():
+        yield Table(f"{claim.id}_{file_name(title)}", title, frame, finding.read.get(title))
+    if evidence.selections is not None:
+        yield search_alarms(evidence.selections)
+    if finding.sensitivity is not None:
+        title = f"The verdict, which is {finding.verdict}, when one choice is made otherwise"
+        yield Table(f"{claim.id}_sensitivity", title, finding.sensitivity.table)
+    yield rerun(claim.id, claim.experiment, evidence)
+
+
+def without_numbers(runs: pd.DataFrame, most: int = 6) -> Iterator[Text]:
+    """Yield a line that names the optimizers and problems of which every run diverged, if there are any."""
+    cells = labelled(runs).assign(lost=runs["status"].eq("diverged").to_numpy())
+    found = cells.groupby(PAIR, observed=True).agg(
+        lost=("lost", "all"), runs=("lost", "size"), lr=(LR, "min")
+    )
+    lost = found[found["lost"]].reset_index()
+    if len(lost):
+        named = [
+            f"{each['optimizer']} on {each['problem']} ({counted(each['runs'], 'run')}, learning rates from "
+            f"{each['lr']:g} on)"
+            for each in lost.head(most).to_dict("records")
+        ]
+        more = f", and {len(lost) - most} more" if len(lost) > most else ""
+        yield Text(f"Every run diverged, so that there is no best setting, of {', '.join(named)}{more}.")
+
+
+def further_parts(task: Task, evidence: Evidence) -> Iterator[Part]:
+    """Yield the section of an experiment beside the claims."""
+    yield Text(f"## {task.heading}")
+    yield from BESIDE[task.name](evidence) if task.name in BESIDE else ()
+    yield from searched(task.name, evidence)
+    yield rerun(task.name, task.experiment, evidence)
+
+
+def searched(name: str, evidence: Evidence) -> Iterator[Part]:
+    """Yield what the searches of a tuned experiment chose."""
+    if evidence.selections is not None:
+        yield from search_parts(evidence.selections, f"{name}_selections")
+
+
+def rerun(section: str, experiment: str, evidence: Evidence) -> Text:
+    """Return an experiment's question, the command that reruns it, and where its runs are listed."""
+    text = (CONF / "experiment" / f"{experiment}.yaml").read_text()
+    question = text.splitlines()[1].removeprefix("# ")
+    return Text(
+        f"{question} {counted(len(evidence.runs), 'run')}: `{command_of(experiment)}` "
+        f"([settings and seeds]({FOLDER}/{section}.csv))"
+    )
+
+
+def verdict_table(findings: Sequence[tuple[Claim, Finding, str]]) -> pd.DataFrame:
+    """Return one row a claim: claim, statement, verdict, effect, low, high, unit, evidence, study."""
+    rows = [
+        {
+            "claim": claim.id,
+            "statement": claim.statement,
+            "verdict": str(finding.verdict),
+            "effect": finding.effect.value,
+            "low": finding.effect.low,
+            "high": finding.effect.high,
+            "unit": finding.unit,
+            "evidence": finding.said,
+            "study": study,
+        }
+        for claim, finding, study in findings
+    ]
+    return pd.DataFrame(rows)

@@ -1,0 +1,133 @@
+"""The experiments that a report is made of: what their files ask for, run as a user would."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from experiments.claims import (
+    Evidence,
+)
+from experiments.command_line.command import fail
+from experiments.command_line.signals import APART
+from experiments.grid.experiment import config_of, requests_of
+from experiments.request.limits import FIRST_TUNING_SEED
+from experiments.request.product import Product
+from experiments.store import Store
+from experiments.wording import counted
+
+
+@dataclass(frozen=True)
+class Grid:
+    """An experiment: the study that holds its runs, and which of them its file asks for.
+
+    Attributes:
+        study: the name of its folder.
+        ids: the runs that its file asks for.
+        searched: of a tuned experiment, which runs more than that, the optimizer, the problem,
+            the constants, steps and seeds of each part; its trials lead to the hyperparameters.
+    """
+
+    study: str
+    ids: frozenset[str]
+    searched: tuple[Mapping[str, Sequence[Any]], ...] = ()
+
+    def evidence(self, results: Path) -> Evidence:
+        """Return its runs, their histories, and what tuning chose; runs of a study beside it are none.
+
+        Raises:
+            ValueError: runs that it asks for are not in the store.
+        """
+        store = Store(results / self.study)
+        runs = store.runs() if self.searched else store.runs(self.ids)
+        if lacking := self.ids.difference(runs["run"] if len(runs) else ()):
+            raise ValueError(
+                f"study={self.study}: {len(lacking):,} of {counted(len(self.ids), 'run')} not in the store, "
+                "and nothing is decided without them; the same command runs them"
+            )
+        if not self.searched:
+            return Evidence(runs, store.history(self.ids))
+        runs = runs[np.logical_or.reduce([belongs(runs, each) for each in self.searched])]
+        runs = runs.reset_index(drop=True)
+        return Evidence(runs, store.history(runs["run"].astype(str)), store.selections())
+
+
+def belongs(runs: pd.DataFrame, asked: Mapping[str, Sequence[Any]]) -> NDArray[np.bool_]:
+    """Tell which runs have the settings that are asked for, on these seeds or on tuning seeds."""
+    there = [
+        runs[key].isin(values)
+        | (runs[key].isna() & (None in values))
+        | ((key == "seed") & runs["seed"].ge(FIRST_TUNING_SEED))
+        for key, values in asked.items()
+    ]
+    return np.asarray(np.logical_and.reduce(there))
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+# Running the experiments
+
+
+def grid_of(experiment: str) -> Grid:
+    """Return what an experiment's file asks for."""
+    config, requests = config_of(experiment), requests_of(experiment)
+    ids = frozenset(run for request in requests for run in request.product.cell().runs["run"])
+    searched = tuple(asked_of(request.product) for request in requests) if config.tune.trials else ()
+    return Grid(config.study, ids, searched)
+
+
+def asked_of(product: Product) -> dict[str, Sequence[Any]]:
+    """Return what a product asks for beside hyperparameters: optimizer, problem, constants, steps, seeds."""
+    return {key: values for key, values in product.allowed.items() if not key.startswith("optimizer.")}
+
+
+def run_all(experiments: Sequence[str], long: Iterable[str], results: Path) -> dict[str, Grid]:
+    """Run the experiments, as many at once as there are cores, and return what each asks for.
+
+    Those of one study run in turn; the ``long`` ones, and the tuned ones, come first.
+    """
+    by_study: dict[str, list[str]] = {}
+    tuned = set()
+    for name in experiments:
+        config = config_of(name)
+        by_study.setdefault(config.study, []).append(name)
+        tuned |= {name} if config.tune.trials else set()
+    long_first = sorted(by_study.values(), key=lambda names: not ({*long, *tuned} & set(names)))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        running = pool.map(lambda names: run_in_turn(names, results), long_first)
+        grids = {name: grid_of(name) for name in experiments}  # worked out while they run
+        list(running)
+    return grids
+
+
+def run_in_turn(names: Sequence[str], results: Path) -> None:
+    for name in names:
+        run_experiment(name, results)
+
+
+def run_experiment(name: str, results: Path) -> None:
+    """Run one experiment as a user would, and pass its progress on; a failure ends the command."""
+    # one core each: as many experiments run at once as there are cores
+    one_core = "hydra/launcher=basic"
+    arguments = ["-m", "experiments.run", "-m", f"+experiment={name}", f"results={results}", one_core]
+    with subprocess.Popen(
+        [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **APART
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            say(f"[{name}] {line.rstrip()}")
+    if process.returncode:
+        fail(f"the experiment {name} failed; python {' '.join(arguments)} shows why")
+    say(f"[{name}] done")

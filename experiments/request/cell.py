@@ -1,0 +1,42 @@
+"""Runs of one optimizer on one problem that advance together: one row of a table a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from experiments.engine.fingerprint import code_fingerprint
+from optim import Optimizer
+from problems import Problem
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The runs of one optimizer on one problem, which advance together.
+
+    ``runs`` has one row per run: ``run`` (the id), ``optimizer``, ``problem``, ``seed``,
+    ``steps``, and every hyperparameter and constant under the path a user types.
+    """
+
+    problem: Problem
+    optimizer: Optimizer
+    runs: pd.DataFrame
+    steps: int
+    points: int
+    params: bool
+
+    def take(self, rows: Any) -> Cell:
+        """Return the cell with only these rows, given as a slice, a mask or positions."""
+        return replace(self, runs=self.runs.iloc[rows], optimizer=self.optimizer.take(rows))
+
+    @property
+    def seeds(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        return self.runs["seed"].to_numpy(dtype=np.int64)
+
+    @property
+    def code(self) -> str:
+        """The fingerprint of the code that runs this cell."""
+        return code_fingerprint(self.optimizer.name, self.problem.name)

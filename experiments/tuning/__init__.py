@@ -1,0 +1,47 @@
+"""Fair tuning: the same number of trials for each optimizer, chosen on seeds of their own."""
+
+from experiments.request.limits import FIRST_TUNING_SEED
+from experiments.tuning.edges import alarms, at_edge, moved, widened
+from experiments.tuning.search import (
+    DISTRIBUTIONS,
+    METHODS,
+    MOST_SEEDS,
+    MOST_TRIALS,
+    Limits,
+    Search,
+    Space,
+    check_choosing,
+    check_free,
+    check_space,
+    checked_search,
+    draw,
+    scaled,
+    unit_points,
+)
+from experiments.tuning.selection import best_flags, best_points, budget_of, select
+
+__all__ = [
+    "DISTRIBUTIONS",
+    "FIRST_TUNING_SEED",
+    "METHODS",
+    "MOST_SEEDS",
+    "MOST_TRIALS",
+    "Limits",
+    "Search",
+    "Space",
+    "alarms",
+    "at_edge",
+    "best_flags",
+    "best_points",
+    "budget_of",
+    "check_choosing",
+    "check_free",
+    "check_space",
+    "checked_search",
+    "draw",
+    "moved",
+    "scaled",
+    "select",
+    "unit_points",
+    "widened",
+]

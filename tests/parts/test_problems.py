@@ -1,0 +1,309 @@
+"""Contracts of problems."""
+
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, fields
+from typing import Any
+
+import numpy as np
+import pytest
+from contracts import PROBLEM_CASES, PROBLEM_VARIANTS, Case, defaults, same_bits
+from problem_cases import LANES, SEEDS, STEP, near_start
+from scipy.optimize import minimize as scipy_minimize
+
+from problems import PROBLEMS, Choice, Instance, Numbers, Problem, register
+from problems.base import Flag
+
+
+def rounding(instance: Instance) -> np.ndarray:
+    """Return what two ways of summing the loss near its minimum may differ by, shape (lanes,)."""
+    return 1e-14 * np.abs(instance.minimum)
+
+
+def test_the_registry_holds_the_three_problems_under_the_names_a_user_types() -> None:
+    assert {"quadratic", "logistic", "rosenbrock"} <= PROBLEMS.keys()
+
+
+def test_a_class_knows_the_name_it_is_registered_under(problem_class: type[Problem]) -> None:
+    assert PROBLEMS[problem_class.name] is problem_class
+
+
+def test_a_name_is_given_once() -> None:
+    with pytest.raises(ValueError, match="'quadratic' is taken by QuadraticFit"):
+        register("quadratic")(PROBLEMS["rosenbrock"])
+
+
+def test_start_minimum_and_minimiser_are_float64_of_their_shapes(problem: Problem) -> None:
+    instance = problem.instance(SEEDS)
+    dim = len(instance.start)
+    assert instance.start.shape == (dim, LANES)
+    assert instance.minimum.shape == (LANES,)
+    assert instance.minimiser is None or instance.minimiser.shape == (dim, LANES)
+    arrays = [instance.start, instance.minimum, instance.minimiser]
+    assert all(array.dtype == np.float64 for array in arrays if array is not None)
+    assert np.isfinite(instance.start).all()
+    assert np.isfinite(instance.minimum).all()
+
+
+@pytest.mark.parametrize("step", [None, 0, STEP])
+def test_loss_and_gradient_are_float64_of_their_shapes(problem: Problem, step: int | None) -> None:
+    instance = problem.instance(SEEDS)
+    loss, grads = instance.loss_and_grad(instance.start, step)
+    assert (loss.shape, loss.dtype) == ((LANES,), np.float64)
+    assert (grads.shape, grads.dtype) == (instance.start.shape, np.float64)
+    assert grads.flags.c_contiguous
+
+
+def test_metrics_are_the_declared_ones_one_number_a_lane(problem: Problem) -> None:
+    instance = problem.instance(SEEDS)
+    metrics = instance.metrics(instance.start)
+    assert tuple(metrics) == problem.metric_names
+    assert all(values.shape == (LANES,) and np.isfinite(values).all() for values in metrics.values())
+
+
+def test_the_working_set_of_a_lane_is_a_positive_number(problem: Problem) -> None:
+    assert problem.floats_per_lane > 0
+
+
+def test_nothing_is_mutated_and_the_same_question_has_the_same_answer(problem: Problem) -> None:
+    instance = problem.instance(SEEDS)
+    params = near_start(instance)
+    kept = [params.copy(), instance.start.copy(), SEEDS.copy()]
+    first = (instance.loss(params), *instance.loss_and_grad(params, STEP), *instance.metrics(params).values())
+    second = (
+        instance.loss(params),
+        *instance.loss_and_grad(params, STEP),
+        *instance.metrics(params).values(),
+    )
+    assert all(map(same_bits, first, second))
+    assert all(map(same_bits, [params, instance.start, SEEDS], kept))
+
+
+def test_the_loss_is_what_comes_with_the_gradient_on_all_data(problem: Problem) -> None:
+    instance = problem.instance(SEEDS)
+    params = near_start(instance)
+    assert same_bits(instance.loss(params), instance.loss_and_grad(params, None)[0])
+
+
+def test_a_step_sees_all_data_unless_the_instance_says_that_it_is_stochastic(problem: Problem) -> None:
+    instance = problem.instance(SEEDS)
+    params = near_start(instance)
+    full, at_step = (instance.loss_and_grad(params, step)[1] for step in (None, STEP))
+    assert same_bits(full, at_step) == (not instance.stochastic)
+
+
+def test_what_a_lane_gets_depends_on_its_own_seed_only(problem: Problem) -> None:
+    together, alone = problem.instance(SEEDS), problem.instance(np.array([7]))
+    lanes = np.flatnonzero(SEEDS == 7)
+    for lane in lanes:
+        assert same_bits(together.start[:, [lane]], alone.start)
+        assert same_bits(together.minimum[[lane]], alone.minimum)
+        if alone.minimiser is not None:
+            assert same_bits(together.minimiser[:, [lane]], alone.minimiser)
+
+
+@pytest.mark.parametrize("step", [None, STEP])
+def test_a_lane_has_the_same_loss_and_gradient_in_any_company_of_64(
+    problem: Problem, step: int | None
+) -> None:
+    lane = 2
+    mixed, uniform = problem.instance(SEEDS), problem.instance(np.full(LANES, SEEDS[lane]))
+    params = near_start(mixed)
+    others = np.roll(params, 5, axis=1)
+    others[:, -1] = params[:, lane]
+    loss, grads = mixed.loss_and_grad(params, step)
+    other_loss, other_grads = uniform.loss_and_grad(others, step)
+    assert same_bits(loss[lane], other_loss[-1])
+    assert same_bits(grads[:, lane], other_grads[:, -1])
+
+
+def test_a_seed_starts_where_it_starts(problem_class: type[Problem]) -> None:
+    start = problem_class().instance(np.array([1, 2, 1])).start
+    assert same_bits(start[:, 0], start[:, 2])
+
+
+@pytest.mark.parametrize("name", PROBLEM_VARIANTS)
+def test_two_seeds_start_apart(name: str) -> None:
+    start = PROBLEMS[name]().instance(np.array([1, 2])).start
+    assert (start[:, 0] != start[:, 1]).any()
+
+
+NOISE = "the noise is on the gradient only: no loss has it as its slope"
+
+
+NOT_THE_SLOPE = {("quadratic_bowl(grad_noise=1.0)", STEP): NOISE}
+"""(problem case, step) -> why differences of the loss are not the gradient."""
+
+
+def gradients() -> list[Any]:
+    """Return every problem case with all data and with one step's."""
+    return [
+        pytest.param(
+            case, step, id=f"{case}-{step}", marks=expected_failure(NOT_THE_SLOPE.get((str(case), step)))
+        )
+        for case in PROBLEM_CASES
+        for step in (None, STEP)
+    ]
+
+
+def expected_failure(reason: str | None) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
+
+
+def unit_directions(dim: int, rng: np.random.Generator) -> np.ndarray:
+    """Return directions of length 1, shape (dim, LANES): single coordinates first, then any."""
+    directions = rng.standard_normal((dim, LANES))
+    single = rng.permutation(dim)[: LANES // 2]
+    directions[:, : len(single)] = np.eye(dim)[:, single]
+    return directions / np.linalg.norm(directions, axis=0)
+
+
+@pytest.mark.parametrize(("case", "step"), gradients())
+def test_the_gradient_is_the_slope_of_the_loss(case: Case, step: int | None) -> None:
+    instance = case.make().instance(np.full(LANES, 3))
+    rng = np.random.default_rng(1)
+    point = instance.start[:, :1] + 0.3 * rng.standard_normal((len(instance.start), 1))
+    params, directions = np.repeat(point, LANES, axis=1), unit_directions(len(point), rng)
+    h = 1e-4
+    beyond, before, far, back = (
+        instance.loss_and_grad(params + k * h * directions, step)[0] for k in (1, -1, 2, -2)
+    )
+    slope = (8 * (beyond - before) - (far - back)) / (12 * h)  # exact but for terms in h^4
+    expected = (instance.loss_and_grad(params, step)[1] * directions).sum(axis=0)
+    np.testing.assert_allclose(slope, expected, rtol=1e-8, atol=1e-9 * np.abs(expected).max())
+
+
+def known_minimiser(instance: Instance) -> np.ndarray:
+    if instance.minimiser is None:
+        pytest.skip("no minimiser is known")
+    return instance.minimiser
+
+
+def test_the_minimum_is_the_loss_at_the_minimiser(problem: Problem) -> None:
+    instance = problem.instance(SEEDS)
+    at_minimiser = instance.loss(known_minimiser(instance))
+    assert (np.abs(at_minimiser - instance.minimum) <= rounding(instance)).all()
+
+
+def test_the_gradient_vanishes_at_the_minimiser(problem: Problem) -> None:
+    instance = problem.instance(SEEDS)
+    grads = instance.loss_and_grad(known_minimiser(instance), None)[1]
+    assert (np.linalg.norm(grads, axis=0) < 1e-10).all()
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e-4, 1e-2, 1.0, 100.0])
+def test_no_random_point_beats_the_minimum(problem: Problem, scale: float) -> None:
+    instance = problem.instance(SEEDS)
+    for center in (instance.start, instance.start if instance.minimiser is None else instance.minimiser):
+        noise = np.random.default_rng(2).standard_normal(center.shape)
+        assert not (instance.loss(center + scale * noise) < instance.minimum - rounding(instance)).any()
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_no_solver_beats_the_minimum(problem: Problem, seed: int) -> None:
+    instance = problem.instance(np.array([seed]))
+
+    def objective(params: np.ndarray) -> tuple[float, np.ndarray]:
+        loss, grads = instance.loss_and_grad(params[:, None], None)
+        return float(loss[0]), grads[:, 0]
+
+    start = instance.start[:, 0]
+    found = scipy_minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 100})
+    assert found.fun < objective(start)[0]
+    assert not (found.fun < instance.minimum - rounding(instance)).any()
+
+
+@pytest.mark.parametrize("scale", [1e3, 1e6, 1e12, 1e50])
+def test_loss_and_gradient_are_finite_at_large_parameters(problem: Problem, scale: float) -> None:
+    instance = problem.instance(SEEDS)
+    params = near_start(instance, scale)
+    for step in (None, STEP):
+        loss, grads = instance.loss_and_grad(params, step)
+        assert np.isfinite(loss).all()
+        assert np.isfinite(grads).all()
+        assert not (loss < instance.minimum).any()
+
+
+def invalid_values(allowed: Numbers | Choice | Flag) -> list[Any]:
+    """Return values that the declaration excludes, the nearest ones first."""
+    if isinstance(allowed, Choice):
+        return ["nonsense", "", allowed.words[0].upper(), None, 1, True]
+    if isinstance(allowed, Flag):
+        return [0, 1.0, "true", None, [True]]
+    below, above = np.nextafter(allowed.low, -np.inf), np.nextafter(allowed.high, np.inf)
+    whole = [allowed.low - 1, allowed.low + 0.5] if allowed.integer else []
+    absent = [] if allowed.optional else [None]
+    not_numbers = ["1", True, np.True_, [1], 1j]
+    return [*whole, float(below), float(above), np.inf, -np.inf, np.nan, *not_numbers, *absent]
+
+
+CONSTANTS = [
+    pytest.param(cls, spec.name, spec.metadata["allowed"], id=f"{key}.{spec.name}")
+    for key, cls in PROBLEMS.items()
+    for spec in fields(cls)
+]
+
+
+def message_of(make: Callable[[], Any]) -> str:
+    with pytest.raises(ValueError, match=": ") as error:
+        make()
+    return str(error.value)
+
+
+@pytest.mark.parametrize(("cls", "name", "allowed"), CONSTANTS)
+def test_a_constant_that_is_not_allowed_is_named_with_what_is(
+    cls: type[Problem], name: str, allowed: Numbers | Choice | Flag
+) -> None:
+    for value in invalid_values(allowed):
+        message = message_of(lambda value=value: cls(**{name: value}))
+        assert message == f"{cls.__name__}: {name} must be {allowed}, got {value!r}"
+
+
+@pytest.mark.parametrize(("cls", "name", "allowed"), CONSTANTS)
+def test_the_default_is_allowed(cls: type[Problem], name: str, allowed: Numbers | Choice | Flag) -> None:
+    assert allowed.allows(defaults(cls)[name])
+    assert getattr(cls(), name) == defaults(cls)[name]
+
+
+ERRORS = [
+    ("rosenbrock", {"dim": 1}, "Rosenbrock: dim must be an integer in [2, 100000], got 1"),
+    ("rosenbrock", {"dim": 2.0}, "Rosenbrock: dim must be an integer in [2, 100000], got 2.0"),
+    ("quadratic", {"noise": -1}, "QuadraticFit: noise must be a number in [0, inf), got -1"),
+    ("quadratic", {"a": "2"}, "QuadraticFit: a must be a number in (-inf, inf), got '2'"),
+    (
+        "quadratic",
+        {"low": 1.0, "high": 1.0},
+        "QuadraticFit: low must be below high, got low=1.0, high=1.0",
+    ),
+    (
+        "logistic",
+        {"data": "iris"},
+        "LogisticRegression: data must be one of breast_cancer, digits, wine, got 'iris'",
+    ),
+    (
+        "logistic",
+        {"batch_size": 0},
+        "LogisticRegression: batch_size must be an integer in [1, inf), or null, got 0",
+    ),
+    (
+        "logistic",
+        {"batch_size": 134, "data": "wine"},
+        "LogisticRegression: batch_size must be at most 133, the training examples of wine, got 134",
+    ),
+    (
+        "logistic",
+        {"test_size": 0.99},
+        "LogisticRegression: test_size must be a number in [0.05, 0.95], got 0.99",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "values", "message"), ERRORS)
+def test_a_bad_value_gets_this_very_message(name: str, values: dict[str, Any], message: str) -> None:
+    assert message_of(lambda: PROBLEMS[name](**values)) == message
+
+
+def test_constants_cannot_be_changed(problem_class: type[Problem]) -> None:
+    problem = problem_class()
+    for spec in fields(problem):
+        with pytest.raises(FrozenInstanceError):
+            setattr(problem, spec.name, 1)

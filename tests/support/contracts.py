@@ -1,0 +1,149 @@
+"""What the contracts are held to: every registered class, and the variants listed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from experiments.engine.trace import Trace
+from optim import OPTIMIZERS, Optimizer, Range
+from problems import PROBLEMS
+
+# Those that are named here are held to more than the contract: their defaults suit each other.
+OPTIMIZER_VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "sgd": [
+        {"momentum": 0.9, "dampening": 0.3, "weight_decay": 0.01},
+        {"momentum": 0.9, "dampening": 0.0, "nesterov": True},
+    ],
+    "rmsprop": [
+        {"momentum": 0.9, "weight_decay": 0.01},
+        # the variance is a difference: a small eps would magnify its rounding
+        {"centered": True, "eps": 1.0},
+    ],
+    "adagrad": [{"lr_decay": 0.1, "initial_accumulator": 0.1, "weight_decay": 0.01}],
+    "adam": [
+        {"amsgrad": True, "weight_decay": 0.01},
+        {"decoupled": True, "weight_decay": 0.01},
+        {"amsgrad": True, "decoupled": True, "weight_decay": 0.01},
+    ],
+}
+
+PROBLEM_VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "quadratic": [{"a": -1.0, "noise": 2.0, "points": 10, "low": 0.0}, {"noise": 0.0}],
+    "logistic": [
+        {"data": "wine"},
+        {"data": "digits"},
+        {"batch_size": 32},
+        {"data": "wine", "batch_size": 16, "l2": 0.1, "test_size": 0.5},
+        {"data": "digits", "batch_size": 50},
+    ],
+    "rosenbrock": [{"dim": 5}, {"perturbation": 0.0}],
+    "quadratic_bowl": [{"dim": 20, "rotated": True}, {"dim": 3, "spectrum": "spike"}, {"grad_noise": 1.0}],
+    "mlp": [{"activation": "tanh", "hidden": 4, "layers": 2, "l2": 0.01, "batch_size": None}],
+}
+
+SMALLER: dict[str, dict[str, Any]] = {"mlp": {"hidden": 4}}
+"""What stands in for the defaults where they would take most of the tests' time."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A class with some of its fields given."""
+
+    cls: type
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def make(self, **others: Any) -> Any:
+        return self.cls(**{**others, **self.values})
+
+    def __str__(self) -> str:
+        values = ", ".join(f"{key}={value}" for key, value in self.values.items())
+        return f"{self.cls.name}({values})"
+
+
+def cases(registry: dict[str, type], variants: dict[str, list[dict[str, Any]]]) -> list[Case]:
+    """Return every registered class with its defaults, then its variants."""
+    return [
+        Case(cls, values)
+        for name, cls in registry.items()
+        for values in [SMALLER.get(name, {}), *variants.get(name, [])]
+    ]
+
+
+OPTIMIZER_CASES = cases(OPTIMIZERS, OPTIMIZER_VARIANTS)
+PROBLEM_CASES = cases(PROBLEMS, PROBLEM_VARIANTS)
+
+
+def drawn(allowed: Range, rng: np.random.Generator, lanes: int) -> np.ndarray:
+    """Return values well inside the range, one a lane."""
+    low = max(allowed.low, 0.0)
+    high = min(allowed.high, low + 1)
+    return low + (high - low) * rng.uniform(0.05, 0.95, lanes)
+
+
+def with_drawn_lanes(case: Case, lanes: int, seed: int = 0) -> Optimizer:
+    """Return the case's optimizer with one value a lane where the case gives none.
+
+    The first lane keeps the defaults, and each hyperparameter keeps its own in one more:
+    a term that is off in one lane is on in others.
+    """
+    rng = np.random.default_rng(seed)
+    values = {name: drawn(allowed, rng, lanes) for name, allowed in case.cls.hyperparameters().items()}
+    for number, name in enumerate(values):
+        values[name][[0, 1 + (number + seed) % (lanes - 1)]] = defaults(case.cls)[name]
+    return case.make(**values)
+
+
+def defaults(cls: type) -> dict[str, Any]:
+    """Return the default of every field."""
+    return {spec.name: spec.default for spec in fields(cls)}
+
+
+def arrays_in(state: Any) -> list[np.ndarray]:
+    """Return the arrays in an optimizer's state, whatever holds them, in order."""
+    if isinstance(state, np.ndarray):
+        return [state]
+    if is_dataclass(state):
+        state = [getattr(state, spec.name) for spec in fields(state)]
+    parts = state.values() if isinstance(state, Mapping) else state
+    return [a for part in parts for a in arrays_in(part)] if isinstance(parts, Iterable) else []
+
+
+def form_of(state: Any) -> Any:
+    """Return the classes of which an optimizer's state is made, each with those of its parts."""
+    if is_dataclass(state):
+        return type(state), [form_of(getattr(state, spec.name)) for spec in fields(state)]
+    if isinstance(state, Mapping):
+        return type(state), {key: form_of(part) for key, part in state.items()}
+    return type(state), [form_of(part) for part in state] if isinstance(state, tuple | list) else []
+
+
+def same_bits(a: Any, b: Any) -> bool:
+    """Tell whether two arrays are the same bits; one NaN is as good as another."""
+    a, b = np.asarray(a), np.asarray(b)
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    return np.where(np.isnan(a), 0, a).tobytes() == np.where(np.isnan(b), 0, b).tobytes() and bool(
+        (np.isnan(a) == np.isnan(b)).all()
+    )
+
+
+def flat(trace: Trace) -> dict[str, np.ndarray]:
+    """Return every array of a trace under its name, but for the time it took."""
+    named = {f.name: getattr(trace, f.name) for f in fields(trace) if f.name != "seconds"}
+    named |= named.pop("metrics")
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def different_fields(trace: Trace, lanes: Any, other: Trace) -> list[str]:
+    """Return the fields in which those lanes of ``trace`` are not the same bits as ``other``."""
+    ours, theirs = flat(trace), flat(other)
+    assert ours.keys() == theirs.keys()
+    return [
+        name
+        for name, value in ours.items()
+        if not same_bits(value if name == "step" else value[..., lanes], theirs[name])
+    ]

@@ -1,0 +1,49 @@
+"""What the tests of lanes share."""
+
+import numpy as np
+from contracts import (
+    different_fields,
+)
+
+from experiments.engine.loop import minimize
+from experiments.engine.trace import TARGETS
+from optim import OPTIMIZERS, Optimizer
+from problems import PROBLEMS, Problem
+
+SGD, RMSprop = OPTIMIZERS["sgd"], OPTIMIZERS["rmsprop"]
+
+
+QuadraticFit, LogisticRegression = PROBLEMS["quadratic"], PROBLEMS["logistic"]
+
+
+LANES = 70  # two blocks where blocks are smallest
+
+
+SEEDS = np.arange(LANES) % 5
+
+
+CHOICES = [[0], [69], list(range(3, 67))]
+
+
+def different_in_company(problem: Problem, optimizer: Optimizer, steps: int) -> list[str]:
+    """Return the fields of the trace in which some lanes differ from the same lanes elsewhere."""
+    whole = minimize(problem, optimizer, SEEDS, steps=steps, points=3, params=True)
+    return [
+        name
+        for chosen in CHOICES
+        for name in different_fields(
+            whole,
+            chosen,
+            minimize(problem, optimizer.take(chosen), SEEDS[chosen], steps=steps, points=3, params=True),
+        )
+    ]
+
+
+def first_hits(suboptimality: np.ndarray) -> np.ndarray:
+    """Return what ``hits`` should be, from the suboptimality at every step, lane by lane."""
+    hits = np.full((len(TARGETS), suboptimality.shape[1]), -1)
+    for lane, values in enumerate(suboptimality.T):
+        for rung, target in enumerate(TARGETS):
+            reached = [step for step, value in enumerate(values) if value <= target * values[0]]
+            hits[rung, lane] = reached[0] if reached else -1
+    return hits
