@@ -1,7 +1,5 @@
 """Overrides as the user writes them -> jobs, and the axes that stay inside each job."""
 
-# Hydra's search for plugins runs this file a second time, outside sys.modules. What is made here
-# is therefore compared as the tuple it is, never by its class.
 import itertools
 import math
 import re

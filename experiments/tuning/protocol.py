@@ -105,7 +105,7 @@ def split(runs: pd.DataFrame, where: Where = ()) -> Split:
     role = roles(runs, plans)
     fallback = ~role["competes"].groupby([runs[key] for key in PAIR], observed=True).transform("any")
     plans |= same_runs(runs[fallback])
-    role = role.mask(fallback, roles(runs, plans)) if fallback.any() else role
+    role = role.mask(fallback, roles(runs, plans).assign(competes=True)) if fallback.any() else role
     trial = (runs["seed"] >= FIRST_TUNING_SEED) & role["tuned"] & ~role["competes"]
     used = (role["choosing"] | role["showing"]) & role["competes"]
     return Split(

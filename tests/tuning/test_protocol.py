@@ -166,6 +166,17 @@ def test_settings_that_share_no_seeds_are_compared_by_all_their_runs() -> None:
     assert best["median"].notna().all()
 
 
+def test_settings_that_each_have_a_third_of_the_seeds_are_all_compared() -> None:
+    """None has half of the seeds that choose and one that is shown: the cell must not vanish."""
+    runs = together(*(made(seeds=range(3 * i, 3 * i + 3), lrs=(lr,)) for i, lr in enumerate(LRS)))
+    parts = split(runs)
+    assert parts.by_the_same_runs
+    assert set(parts.shown["optimizer.lr"]) == set(LRS)
+    assert parts.left_out.empty
+    best = tables.settings_shown(parts.choosing, parts.shown, "suboptimality")
+    assert (len(best), set(best["optimizer.lr"])) == (9, {0.1})
+
+
 # --- Budgets, instances, holes ---
 
 
@@ -318,6 +329,11 @@ def subsets(draw: st.DrawFn) -> pd.DataFrame:
             name = draw(st.sampled_from(OPTIMIZERS))
             kept = draw(st.sets(st.sampled_from(sorted(runs[key].unique())), min_size=1))
             runs = runs[(runs["optimizer"] != name) | runs[key].isin(kept)]
+    if draw(st.booleans()):  # each learning rate on seeds of its own
+        seeds = sorted(WHOLE["seed"].unique())
+        for lr in sorted(WHOLE["optimizer.lr"].unique()):
+            kept = draw(st.sets(st.sampled_from(seeds), min_size=1))
+            runs = runs[(runs["optimizer.lr"] != lr) | runs["seed"].isin(kept)]
     if len(runs) and draw(st.booleans()):
         share = draw(st.floats(0.05, 0.95))
         runs = runs.sample(frac=share, random_state=draw(st.integers(0, 1000)))
