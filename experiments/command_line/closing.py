@@ -1,48 +1,45 @@
-"""What a grid says as it begins and when it has ended."""
+"""What a command says of a grid that has ended, or that was foretold."""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from experiments.command_line.command import fail
-from experiments.command_line.terminal import closing_table
+from experiments.command_line.terminal import closing_table, forecast_table
+from experiments.grid.ended import Ended, Foretold
 from experiments.grid.failures import Failure, summary, write_failures
-from experiments.grid.request import Request
-from experiments.grid.shards import Batch
-from experiments.grid.worker import Outcome
 from experiments.request.product import Product
-from experiments.store import Store
 from experiments.wording import counted
 
 log = logging.getLogger(__name__)
 
 MOST_LINES = 6  # of cells that lack runs
-MOST_SHOWN = 10_000_000  # runs: their table takes 160 MB a million
 
 
-def opening(requests: Sequence[Request], store: Store) -> None:
-    """Say what a grid will run."""
-    tuned = any(request.search for request in requests)
-    tuning_too = ", and the best of them on the seeds to report" if tuned else ""
-    runs = sum(len(request.first_runs[1]) for request in requests)
-    log.info(f"{counted(runs, 'run')} in {counted(len(requests), 'cell')}{tuning_too}, study {store.folder}")
-
-
-def closing(store: Store, reported: Sequence[Product], outcome: Outcome, grid: Batch) -> None:
-    """Say how a grid ended, with a table of the best settings; an error if anything failed."""
-    alone = len(reported) == len(reported[0]) == 1
-    if alone:
-        say(reported[0], store)
+def tell(end: Ended | Foretold) -> None:
+    """Say what came of a grid, or what it will take; an error if anything failed."""
+    if isinstance(end, Foretold):
+        forecast_table(end.cells, end.jobs, end.workers, end.seconds)
     else:
-        say_best(store, reported)
-        print(f"{counted(outcome.ran, 'run')} done, {outcome.reused:,} reused; stored in {store.folder}")
+        closing(end)
+
+
+def closing(end: Ended) -> None:
+    """Say how a grid ended, with a table of the best settings; an error if anything failed."""
+    outcome = end.outcome
+    if end.is_one_run:
+        say(end)
+    else:
+        say_best(end)
+        print(f"{counted(outcome.ran, 'run')} done, {outcome.reused:,} reused; stored in {end.folder}")
     if outcome.failures:
-        say_failures(outcome.failures, store, grid.command)
+        say_failures(outcome.failures, end.folder, end.command)
     if outcome.failures or outcome.stopped:
         count = sum(failure.count for failure in outcome.failures)
         reasons = [f"{counted(count, 'run')} failed"] if count else []
@@ -50,19 +47,16 @@ def closing(store: Store, reported: Sequence[Product], outcome: Outcome, grid: B
         fail(f"{'; '.join(reasons)}; the same command runs what is missing")
 
 
-def say_best(store: Store, reported: Sequence[Product]) -> None:
-    """Show the best setting of each optimizer on each problem, if that does not take too much memory."""
-    runs = sum(len(product) for product in reported)
-    if runs > MOST_SHOWN:
+def say_best(end: Ended) -> None:
+    """Show the best setting of each optimizer on each problem, if they are not too many to compare."""
+    if end.results is None:
+        runs = sum(len(product) for product in end.reported)
         print(f"{counted(runs, 'run is', 'runs are')} too many to compare here")
         return
-    fixed = ["optimizer", "problem", "steps", "optimizer.lr", *differing([p.allowed for p in reported])]
-    with store.looking_once():
-        frames = [store.results(product, ["status", "suboptimality"], fixed) for product in reported]
-    rows = pd.concat(frames, ignore_index=True)
+    rows = pd.concat(end.results, ignore_index=True)
     if len(rows):
         closing_table(rows)
-        say_missing(reported, [len(frame) for frame in frames])
+        say_missing(end.reported, [len(frame) for frame in end.results])
 
 
 def say_missing(reported: Sequence[Product], there: Sequence[int]) -> None:
@@ -80,29 +74,22 @@ def say_missing(reported: Sequence[Product], there: Sequence[int]) -> None:
         print(line)
 
 
-def differing(allowed: Sequence[Mapping[str, Sequence[Any]]]) -> list[str]:
-    """Return the settings that are not the same number in all cells that have them."""
-    keys = dict.fromkeys(key for each in allowed for key in each)
-    return [key for key in keys if len({each[key][0] for each in allowed if key in each}) > 1]
-
-
-def say_failures(failures: Sequence[Failure], store: Store, arguments: str) -> None:
+def say_failures(failures: Sequence[Failure], folder: Path, arguments: str) -> None:
     """Say what failed, the first of each kind with where, and write all down."""
     for line in summary(failures):
         log.error(line)
     try:
-        log.error(f"all failures are in {write_failures(store.folder, failures, arguments)}")
+        log.error(f"all failures are in {write_failures(folder, failures, arguments)}")
     except OSError as error:
         log.error(f"the failures could not be written down: {error}")
 
 
-def say(product: Product, store: Store) -> None:
+def say(end: Ended) -> None:
     """Say how a single run ended, if it did."""
-    rows = store.runs_of(product.cell()).to_dict("records")
-    for row in rows:
+    for row in pd.concat(end.results or []).to_dict("records"):
         label = f"{row['optimizer']} on {row['problem']}, seed {row['seed']}"
-        print(f"{label}: {ending(row, product.problem.metric_names)}")
-        print(f"run {row['run']}, stored in {store.folder}")
+        print(f"{label}: {ending(row, end.reported[0].problem.metric_names)}")
+        print(f"run {row['run']}, stored in {end.folder}")
 
 
 def ending(row: dict[Any, Any], metrics: Sequence[str]) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from copy import deepcopy
 from functools import cache, lru_cache
-from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
@@ -19,7 +18,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.command_line.arguments import as_typed, check_given_once, unknown_key
+from experiments.command_line.configuration import check_one_study
 from experiments.grid.axes import Job, split, values
+from experiments.grid.composed import request_from
 from experiments.grid.interpolation import (
     asks_for_overrides,
     asks_hydra,
@@ -28,6 +30,9 @@ from experiments.grid.interpolation import (
     hydra_says,
     unresolved,
 )
+from experiments.grid.request import Request
+from experiments.wording import counted
+from optim import OPTIMIZERS
 
 log = logging.getLogger(__name__)
 MANY = 1000  # jobs; to plan more takes tens of seconds and longer
@@ -55,17 +60,17 @@ class Planner:
         self.own = lru_cache(MOST_KEPT)(lambda overrides: without_hydra(self.whole(overrides)))
         self.latest = lru_cache(1)(self.composed)  # it is asked for several times in a row
 
-    def plan(self, arguments: Sequence[str]) -> list[Any]:
-        """Return the requests of these overrides; bad input ends the command."""
-        from experiments.command_line.command import bad_input_ends_here
-        from experiments.command_line.configuration import check_one_study
-        from experiments.grid.composed import request_from
+    def plan(self, arguments: Sequence[str]) -> list[Request]:
+        """Return the requests of these overrides.
 
-        with bad_input_ends_here():
-            self.settle_time()
-            jobs, said = self.jobs(arguments)
-            check_one_study(self.config_of(job) for job in jobs)
-            requests = [request_from(self.config_of(job), job.axes) for job in jobs]
+        Raises:
+            ValueError: of settings, keys or values that cannot be; in one line.
+            HydraException, OmegaConfBaseException: as Hydra finds what cannot be.
+        """
+        self.settle_time()
+        jobs, said = self.jobs(arguments)
+        check_one_study(self.config_of(job) for job in jobs)
+        requests = [request_from(self.config_of(job), job.axes) for job in jobs]
         for line in said:
             log.info(line)
         return requests
@@ -78,9 +83,6 @@ class Planner:
 
     def jobs(self, arguments: Sequence[str]) -> tuple[list[Job], list[str]]:
         """Return the jobs, and a line for each key that is left out, in all of them or in some."""
-        from experiments.command_line.arguments import unknown_key
-        from experiments.wording import counted
-
         overrides, left_out = self.overrides(arguments)
         between: frozenset[str] = frozenset()
         try:
@@ -102,8 +104,6 @@ class Planner:
 
     def overrides(self, arguments: Sequence[str]) -> tuple[list[Override], list[str]]:
         """Return the sweep of an experiment and what was typed, and a line for each key that both give."""
-        from experiments.command_line.arguments import check_given_once
-
         brought = self.config.hydra.sweeper.params
         if not isinstance(brought, DictConfig | None):
             raise ValueError(f"hydra.sweeper.params must be keys and their sweeps, got {brought!r}")
@@ -185,8 +185,6 @@ def without_hydra(whole: DictConfig) -> DictConfig:
 
 def overruled(own: Override, typed: Override) -> str:
     """Return the line for a key that an experiment sweeps otherwise than it was typed: that holds."""
-    from experiments.command_line.arguments import as_typed
-
     left, held = str(own.input_line), as_typed(str(typed.input_line))
     same = left.lstrip("+") == held.lstrip("+")
     return "" if same else f"{held} was typed; the experiment's {left} is left out"
@@ -200,7 +198,5 @@ def bare_key(override: Override) -> str:
 
 def is_number(key: str) -> bool:
     """Tell whether a key can vary between the lanes of a job."""
-    from optim import OPTIMIZERS
-
     names = {f"optimizer.{name}" for cls in OPTIMIZERS.values() for name in cls.hyperparameters()}
     return key in {"seed", *names}

@@ -8,19 +8,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from experiments.command_line.closing import closing, opening
-from experiments.command_line.command import TYPED
 from experiments.command_line.progress import progress
-from experiments.command_line.terminal import forecast_table
-from experiments.grid import forecast as estimate
 from experiments.grid.batch import marker, this_process
+from experiments.grid.ended import Ended, Foretold, results_of
 from experiments.grid.failures import failure_of_shard
+from experiments.grid.forecast import duration, forecasts
 from experiments.grid.request import Request
 from experiments.grid.shards import Batch, Shard, packed
 from experiments.grid.worker import Outcome, total
 from experiments.request.product import Product
 from experiments.store import Store
 from experiments.store.parquet import Damaged
+from experiments.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -42,21 +41,26 @@ class Launch:
     workers: int = 1
 
 
-def run_grid(requests: Sequence[Request], launch: Launch) -> None:
-    """Run a grid and say how it went; what turns out to be damaged in the store is run again."""
+def run_grid(requests: Sequence[Request], launch: Launch, command: str) -> Ended | Foretold:
+    """Run a grid and return what came of it; what turns out to be damaged in the store is run again.
+
+    With ``dry_run`` nothing is run, and what it will take is returned.
+
+    Args:
+        command: what the user typed, for the provenance of the runs.
+    """
     for name in untuned(requests):
         log.info(f"{name} has no search space: nothing to tune, run as it is")
     store = Store(requests[0].folder, read_only=requests[0].settings["dry_run"])
     if requests[0].settings["dry_run"]:
-        foretell(requests, store, launch)
-        return
+        return foretold(requests, store, launch)
     store.check_writable()
     try:
-        attempt(requests, store, launch)
+        return attempt(requests, store, launch, command)
     except Damaged as error:
         log.warning(f"{error}: set aside, its runs are run again")
         store.set_aside(error.file.name)
-        run_grid(requests, launch)
+        return run_grid(requests, launch, command)
 
 
 def untuned(requests: Sequence[Request]) -> list[str]:
@@ -65,17 +69,17 @@ def untuned(requests: Sequence[Request]) -> list[str]:
     return list(dict.fromkeys(s["optimizer"]["name"] for s in asked if s["tune"]["trials"]))
 
 
-def attempt(requests: Sequence[Request], store: Store, launch: Launch) -> None:
-    """Run a grid and say how it went; an error if anything failed."""
+def attempt(requests: Sequence[Request], store: Store, launch: Launch, command: str) -> Ended:
+    """Run a grid and return what came of it."""
     grid = Batch(
         folder=str(store.folder.absolute()),
-        command=TYPED.get(),
+        command=command,
         parent=this_process(),
         grid=uuid4().hex[:12],
         fail_fast=requests[0].settings["fail_fast"],
     )
     if len(requests) > 1 or len(requests[0].product) > 1:
-        opening(requests, store)
+        log.info(in_words(requests, store))
     try:
         requests, first = searched(requests, store, launch, grid)
         with store.looking_once():
@@ -88,7 +92,15 @@ def attempt(requests: Sequence[Request], store: Store, launch: Launch) -> None:
     if tuned:
         pairs = zip(tuned, reported, strict=True)
         reported = [parts[0][1] if parts else product for parts, product in pairs]
-    closing(store, reported, total([first, then]), grid)
+    return Ended(store.folder, command, total([first, then]), reported, results_of(store, reported))
+
+
+def in_words(requests: Sequence[Request], store: Store) -> str:
+    """Return in words what a grid will run."""
+    tuned = any(request.search for request in requests)
+    tuning_too = ", and the best of them on the seeds to report" if tuned else ""
+    runs = sum(len(request.first_runs[1]) for request in requests)
+    return f"{counted(runs, 'run')} in {counted(len(requests), 'cell')}{tuning_too}, study {store.folder}"
 
 
 def searched(
@@ -135,14 +147,14 @@ def lost(batch: Batch, error: BaseException) -> Outcome:
     return Outcome(failures=tuple(failure_of_shard(shard, error) for shard in batch.shards))
 
 
-def foretell(requests: Sequence[Request], store: Store, launch: Launch) -> None:
-    """Show what a grid holds and what it will take, and run nothing."""
+def foretold(requests: Sequence[Request], store: Store, launch: Launch) -> Foretold:
+    """Return what a grid will take, and run nothing."""
     starting = time.process_time()  # what a process takes before it works: this one has just done that
     parts = [request.first_runs for request in requests]
     batches = packed(parts, launch.jobs, launch.least)
     more = [each.most_runs - len(product) for each, (_, product) in zip(requests, parts, strict=True)]
     with store.looking_once():
-        found = estimate.forecasts(parts, more, batches, store)
+        found = forecasts(parts, more, batches, store)
     workers = min(launch.workers, len(batches))
-    seconds = estimate.duration(found, parts, batches, workers) + starting * (1 if workers == 1 else 2)
-    forecast_table(found, len(batches), workers, seconds)
+    seconds = duration(found, parts, batches, workers) + starting * (1 if workers == 1 else 2)
+    return Foretold(found, len(batches), workers, seconds)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from experiments.claims import (
     Evidence,
 )
-from experiments.command_line.command import fail
+from experiments.command_line.command import bad_input_ends_here, fail
 from experiments.command_line.signals import APART
 from experiments.grid.experiment import config_of, requests_of
 from experiments.request.limits import FIRST_TUNING_SEED
@@ -82,7 +82,8 @@ def say(line: str) -> None:
 
 def grid_of(experiment: str) -> Grid:
     """Return what an experiment's file asks for."""
-    config, requests = config_of(experiment), requests_of(experiment)
+    with bad_input_ends_here():
+        config, requests = config_of(experiment), requests_of(experiment)
     ids = frozenset(run for request in requests for run in request.product.cell().runs["run"])
     searched = tuple(asked_of(request.product) for request in requests) if config.tune.trials else ()
     return Grid(config.study, ids, searched)

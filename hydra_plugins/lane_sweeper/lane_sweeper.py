@@ -53,13 +53,16 @@ class LaneSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         # imported here: Hydra loads every plugin at every start, whatever the command
+        from experiments.command_line.closing import tell
+        from experiments.command_line.command import TYPED, bad_input_ends_here
         from experiments.grid.plan import Planner
         from experiments.grid.running import Launch, run_grid
 
         assert self.config is not None
         assert self.hydra_context is not None
-        requests = Planner(self.config, self.hydra_context.config_loader, self.prepare).plan(arguments)
-        run_grid(requests, Launch(self.launch, **sizes(self.config)))
+        with bad_input_ends_here():
+            requests = Planner(self.config, self.hydra_context.config_loader, self.prepare).plan(arguments)
+        tell(run_grid(requests, Launch(self.launch, **sizes(self.config)), TYPED.get()))
 
     def prepare(self, runs: int) -> None:
         """Let the launcher get ready for so many runs while the rest of the grid is planned."""

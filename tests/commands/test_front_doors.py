@@ -14,6 +14,7 @@ from command_line import ROOT, Ended, apart, environment, here
 
 from experiments import __main__ as front
 from experiments.__main__ import COMMANDS
+from experiments.command_line import closing
 from experiments.grid import running
 from experiments.store import Store
 from optim import OPTIMIZERS
@@ -95,7 +96,9 @@ def test_the_help_of_a_grid_says_what_there_is(name: str, tmp_path: Path) -> Non
 def test_the_examples_of_the_help_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of grids at least, as far as to a forecast."""
     foretold: list[int] = []
-    monkeypatch.setattr(running, "foretell", lambda requests, *_: foretold.append(len(requests)))
+    monkeypatch.setattr(running, "foretold", lambda requests, *_: foretold.append(len(requests)))
+    for module in (closing, import_module("experiments.run")):
+        monkeypatch.setattr(module, "tell", lambda end: None)
     for name in ("run", "tune"):
         examples = here(tmp_path, name, "--help").out.split("Examples:\n")[1].split("\n\n")[0].splitlines()
         for line in examples:

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from command_line import Ended, apart, files, here, start
 
-from experiments.command_line import closing as closing_module
 from experiments.engine.loop import minimize
+from experiments.grid import ended as ended_module
 from experiments.grid import pool
 from experiments.grid import worker as work
 from experiments.store import Store
@@ -201,7 +201,7 @@ def test_a_larger_grid_runs_only_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_a_grid_too_large_for_a_table_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(closing_module, "MOST_SHOWN", 3)
+    monkeypatch.setattr(ended_module, "MOST_SHOWN", 3)
     ended = here(tmp_path, "run", "-m", *SHORT, "seed=range(0,4)")
     first, last = ended.out.splitlines()
     assert (ended.code, first) == (
