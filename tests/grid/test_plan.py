@@ -40,12 +40,13 @@ def loader() -> Iterator[ConfigLoader]:
 
 @pytest.fixture(scope="module")
 def plan(loader: ConfigLoader) -> Plan:
-    """A function from a multirun's arguments to what it would run."""
+    """A function from a multirun's arguments to what it would run; bad input ends it, as the command."""
 
     def planned(*arguments: str) -> list[Request]:
         given = [swept(argument, ["-m"]) for argument in arguments]
         config = loader.load_configuration("config", given, RunMode.MULTIRUN)
-        return Planner(config, loader).plan(given)
+        with bad_input_ends_here():
+            return Planner(config, loader).plan(given)
 
     return planned
 
