@@ -18,7 +18,7 @@ from experiments import figures, inference, measures, tables
 from experiments.figures.parts import Part, Picture, Table, Text
 from experiments.reports.alarms import alarms, named
 from experiments.reports.page import bullet_list
-from experiments.tables.coverage import Where, missing_instances
+from experiments.tables.coverage import Where, missing_instances, unmeasured
 from experiments.tuning.protocol import Budget, Split, budgets, split
 from experiments.wording import counted
 from optim import OPTIMIZERS
@@ -34,7 +34,10 @@ REFERENCE = "rmsprop"
 
 def comparison_parts(runs: pd.DataFrame, measure: str, factor: float, where: Where = ()) -> Iterator[Part]:
     """Yield the alarms, and the comparison over problems at settings chosen on other seeds."""
-    yield from parts_of(split(runs, where), measure, factor, where)
+    by_use = split(runs, where)
+    chosen = tables.settings_shown(by_use.choosing, by_use.shown, measure)
+    yield from parts_of(by_use, measure, factor, where)
+    yield from uneven_parts(by_use.runs, by_use, chosen, measure)
 
 
 def parts_of(parts: Split, measure: str, factor: float, where: Where) -> Iterator[Part]:
@@ -45,6 +48,19 @@ def parts_of(parts: Split, measure: str, factor: float, where: Where) -> Iterato
         if budget.heading:
             yield Text(budget.heading)
         yield from budget_parts(budget, measure, factor)
+
+
+def uneven_parts(runs: pd.DataFrame, by_use: Split, chosen: pd.DataFrame, measure: str) -> Iterator[Part]:
+    """Yield which seeds choose and are shown, where that differs, and what the tables leave out."""
+    if not by_use.uniform:
+        yield Table("seeds", "Which seeds choose settings, and which are shown", by_use.cells)
+    lost = pd.concat([by_use.left_out, unmeasured(runs, chosen, measure)], ignore_index=True)
+    if len(lost):
+        yield Text(
+            f"Not all runs can be compared: {int(lost['runs'].sum()):,} of {len(runs):,} neither choose "
+            "settings nor show how they do. The command fills the hole."
+        )
+        yield Table("left_out", "What the tables of best settings and the comparisons leave out", lost)
 
 
 def how_compared(parts: Split, measure: str) -> str:

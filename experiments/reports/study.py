@@ -11,12 +11,12 @@ import pandas as pd
 from experiments import measures, tables, tuning
 from experiments.figures.drawings import DRAWINGS, Study
 from experiments.figures.parts import Part, Picture, Table, Text
-from experiments.reports.comparison import best_of_k_parts, by_target, parts_of, words
+from experiments.reports.comparison import best_of_k_parts, by_target, parts_of, uneven_parts, words
 from experiments.reports.page import bullet_list
 from experiments.reports.sources import FOLDER, INDEX
 from experiments.store import Store
 from experiments.store.sample import Sample
-from experiments.tables.coverage import Where, spans, unmeasured
+from experiments.tables.coverage import Where, spans
 from experiments.tuning.protocol import Split, budgets, searched_or_swept, split, tuning_runs
 from experiments.wording import counted
 from optim import OPTIMIZERS
@@ -221,16 +221,3 @@ def how_chosen(by_use: Split, measure: str) -> str:
         f"Settings are chosen by the best median {measure} on {words(row['choosing'])}; what is shown of "
         f"them, here and in the figures, is {words(row['shown'])}."
     )
-
-
-def uneven_parts(runs: pd.DataFrame, by_use: Split, chosen: pd.DataFrame, measure: str) -> Iterator[Part]:
-    """Yield which seeds choose and are shown, where that differs, and what the tables leave out."""
-    if not by_use.uniform:
-        yield Table("seeds", "Which seeds choose settings, and which are shown", by_use.cells)
-    lost = pd.concat([by_use.left_out, unmeasured(runs, chosen, measure)], ignore_index=True)
-    if len(lost):
-        yield Text(
-            f"Not all runs can be compared: {int(lost['runs'].sum()):,} of {len(runs):,} neither choose "
-            "settings nor show how they do. The command fills the hole."
-        )
-        yield Table("left_out", "What the tables of best settings and the comparisons leave out", lost)

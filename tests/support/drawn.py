@@ -1,4 +1,4 @@
-"""What the tests of drawn share."""
+"""What the tests of figures share."""
 
 from typing import Any
 

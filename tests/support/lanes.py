@@ -1,4 +1,4 @@
-"""What the tests of lanes share."""
+"""What the tests of the loop share."""
 
 import numpy as np
 from contracts import (

@@ -1,4 +1,4 @@
-"""What the tests of measured share."""
+"""What the tests of measures share."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What the tests of problem cases share."""
+"""What the tests of problems share."""
 
 import numpy as np
 

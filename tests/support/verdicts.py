@@ -1,4 +1,4 @@
-"""What the tests of verdicts share."""
+"""What the tests of claims share."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
