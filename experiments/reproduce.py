@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,11 @@ import pandas as pd
 from omegaconf import DictConfig
 from rich.table import Table as TerminalTable
 
-from experiments.claims import (
-    CLAIMS,
-)
-from experiments.command_line.command import command, disk_errors_end_here, fail
+from experiments.claims import CLAIMS
+from experiments.command_line.command import bad_input_ends_here, command, disk_errors_end_here, fail
 from experiments.command_line.terminal import print_table
 from experiments.reports.article import Task, all_made, opening_parts
-from experiments.reports.experiments import run_all
+from experiments.reports.experiments import ExperimentFailed, Grid, run_all
 from experiments.reports.page import write_text, written
 from experiments.reports.sources import write_index
 
@@ -28,7 +26,7 @@ def reproduce(config: DictConfig) -> Path:
     beside = dict(config.sections.beside) if config.claims is None else {}
     results = Path(config.results)
     experiments = {name: CLAIMS[name].experiment for name in names} | {name: name for name in beside}
-    grids = run_all(list(dict.fromkeys([*beside, *experiments.values()])), beside, results)
+    grids = all_run(list(dict.fromkeys([*beside, *experiments.values()])), beside, results)
     tasks = [Task(name, e, grids[e], results, beside.get(name, "")) for name, e in experiments.items()]
     sections = all_made(tasks)
     verdicts = pd.concat([section.verdict for section in sections if len(section.verdict)], ignore_index=True)
@@ -40,6 +38,15 @@ def reproduce(config: DictConfig) -> Path:
     show(verdicts)
     print(f"report written to {path}")
     return path
+
+
+def all_run(experiments: Sequence[str], long: Iterable[str], results: Path) -> dict[str, Grid]:
+    """Run the experiments and return what each asks for; one that fails ends the command."""
+    try:
+        with bad_input_ends_here():
+            return run_all(experiments, long, results)
+    except ExperimentFailed as error:
+        fail(f"{error}")
 
 
 def checked_claims(names: Any, first: Sequence[str]) -> list[str]:

@@ -131,7 +131,8 @@ class Finding:
         effect: how large the effect is, in ``unit``, with its interval.
         evidence: one sentence.
         tables: what the verdict rests on, by title.
-        sensitivity: what the verdict becomes when a choice is made otherwise.
+        variants: what the verdict becomes when a choice is made otherwise.
+        absent: for each of ``ASKED`` that the rule does not have, why.
         read: the runs that a table was made from, by its title; all of the evidence if not there.
     """
 
@@ -140,13 +141,22 @@ class Finding:
     unit: str
     evidence: str
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    sensitivity: Sensitivity | None = None
+    variants: Iterable[Variant] = ()
+    absent: Mapping[str, str] = field(default_factory=dict)
     read: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "variants", tuple(self.variants))
+
+    @property
+    def sensitivity(self) -> Sensitivity:
+        """What the verdict hangs on."""
+        return Sensitivity(self.verdict, tuple(self.variants), self.absent)
 
     @property
     def said(self) -> str:
-        """The evidence, and what the verdict hangs on."""
-        return self.evidence if self.sensitivity is None else f"{self.evidence} {self.sensitivity}"
+        """The evidence, and what the verdict hangs on; the evidence alone where nothing was varied."""
+        return f"{self.evidence} {self.sensitivity}" if self.variants else self.evidence
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from experiments.claims.base import (
     Evidence,
     Finding,
     Interval,
-    Sensitivity,
     Variant,
     Verdict,
     claim,
@@ -64,7 +63,7 @@ def decide(evidence: Evidence) -> Finding:
             "SGD with momentum against RMSprop, by budget": comparison_table(evidence),
             "Chosen settings": chosen_table(evidence),
         },
-        sensitivity=Sensitivity(decided, tuple(variants(evidence))),
+        variants=variants(evidence),
         read={
             "SGD with momentum against RMSprop, by budget": shown.drop_duplicates("run"),
             "Chosen settings": evidence.runs[evidence.runs["seed"] >= FIRST_TUNING_SEED],

@@ -13,7 +13,6 @@ from experiments.claims.base import (
     Evidence,
     Finding,
     Interval,
-    Sensitivity,
     Variant,
     Verdict,
     claim,
@@ -82,7 +81,7 @@ def decide(evidence: Evidence) -> Finding:
             "Steps of the others per step of RMSprop": table,
             "Steps of the others per step of RMSprop, by budget": budgets,
         },
-        sensitivity=Sensitivity(decided, tuple(variants(runs, table, budgets))),
+        variants=variants(runs, table, budgets),
         read={"Chosen learning rates": runs[runs["seed"] >= TUNING_SEEDS_FROM]},
     )
 

@@ -12,7 +12,6 @@ from experiments.claims.base import (
     Evidence,
     Finding,
     Interval,
-    Sensitivity,
     Variant,
     Verdict,
     claim,
@@ -90,11 +89,8 @@ def decide(evidence: Evidence) -> Finding:
             "Distance from the true coefficients": distances,
             "The final cycle": cycle,
         },
-        sensitivity=Sensitivity(
-            decided,
-            tuple(variants(agree, history)),
-            {"selection rule": "nothing is selected: the settings are the article's"},
-        ),
+        variants=variants(agree, history),
+        absent={"selection rule": "nothing is selected: the settings are the article's"},
         read={
             "The article's numbers": at[at["seed"] == 0],
             "Distance from the true coefficients": at,

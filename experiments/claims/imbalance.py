@@ -12,7 +12,6 @@ from experiments.claims.base import (
     Evidence,
     Finding,
     Interval,
-    Sensitivity,
     Variant,
     Verdict,
     claim,
@@ -69,14 +68,11 @@ def decide(evidence: Evidence) -> Finding:
             "Largest over smallest update": ratio_table(ratios),
             "Growth by the steps that are averaged": growth_table(evidence),
         },
-        sensitivity=Sensitivity(
-            decided,
-            tuple(variants(evidence)),
-            {
-                "target": "a growth has no target",
-                "selection rule": "nothing is selected, as one learning rate is taken",
-            },
-        ),
+        variants=variants(evidence),
+        absent={
+            "target": "a growth has no target",
+            "selection rule": "nothing is selected, as one learning rate is taken",
+        },
         read=dict.fromkeys(
             ("Largest over smallest update", "Growth by the steps that are averaged"),
             evidence.runs[evidence.runs[LR] == STABLE_LR],

@@ -17,7 +17,6 @@ from experiments.claims.base import (
     Evidence,
     Finding,
     Interval,
-    Sensitivity,
     Variant,
     Verdict,
     claim,
@@ -71,7 +70,7 @@ def decide(evidence: Evidence) -> Finding:
             "Width of the range of good learning rates": width_table(landscapes),
             "Differences from gradient descent": differences,
         },
-        sensitivity=Sensitivity(decided, tuple(variants(evidence))),
+        variants=variants(evidence),
     )
 
 

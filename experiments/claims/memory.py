@@ -15,7 +15,6 @@ from experiments.claims.base import (
     Evidence,
     Finding,
     Interval,
-    Sensitivity,
     Variant,
     Verdict,
     claim,
@@ -77,7 +76,7 @@ def decide(evidence: Evidence) -> Finding:
             "Time constant of the average": time_constants(taus),
             "Best median suboptimality by beta": best,
         },
-        sensitivity=Sensitivity(decided, tuple(variants(evidence, taus, best))),
+        variants=variants(evidence, taus, best),
         read={
             "Time constant of the average": step_runs(evidence),
             "Best median suboptimality by beta": evidence.runs[~still],

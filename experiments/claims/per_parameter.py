@@ -12,7 +12,6 @@ from experiments import figures
 from experiments.claims.base import (
     Evidence,
     Finding,
-    Sensitivity,
     Variant,
     Verdict,
     claim,
@@ -65,14 +64,11 @@ def decide(evidence: Evidence) -> Finding:
             f"{turned['slope']:.2f}."
         ),
         tables=dict(zip(titles, (aligned, rotated), strict=True)),
-        sensitivity=Sensitivity(
-            decided,
-            tuple(variants(evidence)),
-            {
-                "target": "a slope has no target",
-                "selection rule": "nothing is selected, as one learning rate is taken",
-            },
-        ),
+        variants=variants(evidence),
+        absent={
+            "target": "a slope has no target",
+            "selection rule": "nothing is selected, as one learning rate is taken",
+        },
         read={
             title: read[read[ROTATED].astype(bool) == turn]
             for title, turn in zip(titles, (False, True), strict=True)

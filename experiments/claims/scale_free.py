@@ -13,7 +13,6 @@ from experiments.claims.base import (
     Evidence,
     Finding,
     Interval,
-    Sensitivity,
     Variant,
     Verdict,
     claim,
@@ -59,11 +58,8 @@ def decide(evidence: Evidence) -> Finding:
             f"that of SGD by {sgd}; at any factor from 0.001 to 1000 that of RMSprop by {worst:.2g} at most."
         ),
         tables={"How far the path moves": table},
-        sensitivity=Sensitivity(
-            decided,
-            tuple(variants(evidence, moves)),
-            {"selection rule": "nothing is selected, as all run at one learning rate"},
-        ),
+        variants=variants(evidence, moves),
+        absent={"selection rule": "nothing is selected, as all run at one learning rate"},
     )
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from experiments.grid.plan import Planner
 from experiments.grid.request import Request
+
+FILES = Path(__file__).parent.parent.parent / "conf" / "experiment"
+
+
+def question_of(experiment: str) -> str:
+    """Return what an experiment asks, which the second line of its file says."""
+    return (FILES / f"{experiment}.yaml").read_text(encoding="utf-8").splitlines()[1].removeprefix("# ")
 
 
 def config_of(experiment: str) -> DictConfig:

@@ -8,15 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments.claims import (
-    CLAIMS,
-    PICTURES,
-    Claim,
-    Evidence,
-    Finding,
-)
-from experiments.command_line.command import CONF
+from experiments.claims import CLAIMS, PICTURES, Claim, Evidence, Finding
 from experiments.figures.parts import Part, Table, Text
+from experiments.grid.experiment import question_of
 from experiments.grid.pool import Pool, cores
 from experiments.reports.beside import BESIDE
 from experiments.reports.experiments import Grid, say
@@ -139,7 +133,7 @@ def claim_parts(claim: Claim, finding: Finding, evidence: Evidence) -> Iterator[
         yield Table(f"{claim.id}_{file_name(title)}", title, frame, finding.read.get(title))
     if evidence.selections is not None:
         yield search_alarms(evidence.selections)
-    if finding.sensitivity is not None:
+    if finding.variants:
         title = f"The verdict, which is {finding.verdict}, when one choice is made otherwise"
         yield Table(f"{claim.id}_sensitivity", title, finding.sensitivity.table)
     yield rerun(claim.id, claim.experiment, evidence)
@@ -178,10 +172,8 @@ def searched(name: str, evidence: Evidence) -> Iterator[Part]:
 
 def rerun(section: str, experiment: str, evidence: Evidence) -> Text:
     """Return an experiment's question, the command that reruns it, and where its runs are listed."""
-    text = (CONF / "experiment" / f"{experiment}.yaml").read_text()
-    question = text.splitlines()[1].removeprefix("# ")
     return Text(
-        f"{question} {counted(len(evidence.runs), 'run')}: `{command_of(experiment)}` "
+        f"{question_of(experiment)} {counted(len(evidence.runs), 'run')}: `{command_of(experiment)}` "
         f"([settings and seeds]({FOLDER}/{section}.csv))"
     )
 

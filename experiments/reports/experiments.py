@@ -15,16 +15,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.claims import (
-    Evidence,
-)
-from experiments.command_line.command import bad_input_ends_here, fail
+from experiments.claims import Evidence
 from experiments.command_line.signals import APART
 from experiments.grid.experiment import config_of, requests_of
 from experiments.request.limits import FIRST_TUNING_SEED
 from experiments.request.product import Product
 from experiments.store import Store
 from experiments.wording import counted
+
+
+class ExperimentFailed(RuntimeError):
+    """An experiment that a report needs has failed; the words name the command that shows why."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,7 @@ def say(line: str) -> None:
 
 def grid_of(experiment: str) -> Grid:
     """Return what an experiment's file asks for."""
-    with bad_input_ends_here():
-        config, requests = config_of(experiment), requests_of(experiment)
+    config, requests = config_of(experiment), requests_of(experiment)
     ids = frozenset(run for request in requests for run in request.product.cell().runs["run"])
     searched = tuple(asked_of(request.product) for request in requests) if config.tune.trials else ()
     return Grid(config.study, ids, searched)
@@ -98,6 +98,9 @@ def run_all(experiments: Sequence[str], long: Iterable[str], results: Path) -> d
     """Run the experiments, as many at once as there are cores, and return what each asks for.
 
     Those of one study run in turn; the ``long`` ones, and the tuned ones, come first.
+
+    Raises:
+        ExperimentFailed: one of them did.
     """
     by_study: dict[str, list[str]] = {}
     tuned = set()
@@ -119,7 +122,7 @@ def run_in_turn(names: Sequence[str], results: Path) -> None:
 
 
 def run_experiment(name: str, results: Path) -> None:
-    """Run one experiment as a user would, and pass its progress on; a failure ends the command."""
+    """Run one experiment as a user would, and pass its progress on."""
     # one core each: as many experiments run at once as there are cores
     one_core = "hydra/launcher=basic"
     arguments = ["-m", "experiments.run", "-m", f"+experiment={name}", f"results={results}", one_core]
@@ -130,5 +133,5 @@ def run_experiment(name: str, results: Path) -> None:
         for line in process.stderr:
             say(f"[{name}] {line.rstrip()}")
     if process.returncode:
-        fail(f"the experiment {name} failed; python {' '.join(arguments)} shows why")
+        raise ExperimentFailed(f"the experiment {name} failed; python {' '.join(arguments)} shows why")
     say(f"[{name}] done")

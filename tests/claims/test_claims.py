@@ -245,10 +245,15 @@ def test_claims_are_taken_in_their_order_and_one_needs_no_brackets() -> None:
     assert set(reproduce.checked_claims(None, FIRST)) == set(CLAIMS)
 
 
+def failed(names: list[str], results: Path) -> None:
+    report_experiments.run_in_turn(names, results)
+
+
 def test_an_experiment_that_fails_ends_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setattr(reproduce, "run_all", lambda names, long, results: failed(names, results))
     with quiet() as said, pytest.raises(SystemExit):
-        report_experiments.run_experiment("nope", tmp_path)
+        reproduce.all_run(["nope"], [], tmp_path)
     lines = said.getvalue().splitlines()
     assert lines[0].startswith("[nope] error: experiment must be one of ")
     assert lines[-1].startswith(

@@ -45,7 +45,6 @@ def decided(claim: str, evidence: Evidence) -> Finding:
 def answers(finding: Finding) -> None:
     """Check that the finding says of target, selection rule and budget whether the verdict hangs on them."""
     found = finding.sensitivity
-    assert found is not None
     assert found.verdict == finding.verdict
     varied = {variant.choice for variant in found.variants}
     assert set(found.absent) <= set(ASKED) - varied
