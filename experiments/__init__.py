@@ -6,12 +6,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from experiments.engine.loop import minimize as minimize
+    from experiments.engine.minimize import minimize as minimize
     from experiments.store import Store as Store
 
 __all__ = ["Store", "minimize"]
 
-PUBLIC = {"minimize": "experiments.engine.loop", "Store": "experiments.store"}
+PUBLIC = {"minimize": "experiments.engine.minimize", "Store": "experiments.store"}
 """The names that users import from here, and where they are; imported when they are asked for."""
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from array_api_compat import array_namespace
 
 from optim.base import Array, Hyper, Optimizer, add_weight_decay, hyper, register
 
@@ -35,6 +36,7 @@ class AdaGrad(Optimizer):
     eps (1e-7) inside the root. Neither has ``lr_decay``.
 
     >>> import numpy as np
+from array_api_compat import array_namespace
     >>> rule = AdaGrad(lr=0.1)
     >>> params = np.array([[1.0]])
     >>> updates, state = rule.update(np.array([[5.0]]), rule.init(params), params)
@@ -52,7 +54,8 @@ class AdaGrad(Optimizer):
         return State(step=0, square_sum=np.zeros_like(params) + self.initial_accumulator)
 
     def update(self, grads: Array, state: State, params: Array) -> tuple[Array, State]:
+        xp = array_namespace(params)
         grads = add_weight_decay(grads, self.weight_decay, params)
         square_sum = state.square_sum + grads**2
         lr = self.lr / (1 + state.step * self.lr_decay)
-        return -lr * grads / (np.sqrt(square_sum) + self.eps), State(state.step + 1, square_sum)
+        return -lr * grads / (xp.sqrt(square_sum) + self.eps), State(state.step + 1, square_sum)

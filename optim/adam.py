@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from array_api_compat import array_namespace
 
 from optim.base import Array, Hyper, Optimizer, add_weight_decay, hyper, register
 
@@ -47,6 +48,7 @@ class Adam(Optimizer):
     corrects the learning rate instead, which scales eps.
 
     >>> import numpy as np
+from array_api_compat import array_namespace
     >>> rule = Adam(lr=0.1)
     >>> params = np.array([[1.0]])
     >>> updates, state = rule.update(np.array([[5.0]]), rule.init(params), params)
@@ -67,6 +69,7 @@ class Adam(Optimizer):
         return State(zeros, zeros, zeros if self.amsgrad else None, 1.0, 1.0)
 
     def update(self, grads: Array, state: State, params: Array) -> tuple[Array, State]:
+        xp = array_namespace(params)
         if not self.decoupled:
             grads = add_weight_decay(grads, self.weight_decay, params)
         grad_avg = self.beta1 * state.grad_avg + (1 - self.beta1) * grads
@@ -75,9 +78,9 @@ class Adam(Optimizer):
         beta2_power = state.beta2_power * self.beta2
         largest, max_square_avg = square_avg, state.max_square_avg
         if max_square_avg is not None:
-            largest = max_square_avg = np.maximum(max_square_avg, square_avg)
+            largest = max_square_avg = xp.maximum(max_square_avg, square_avg)
         corrected = grad_avg / (1 - beta1_power)
-        updates = -self.lr * corrected / (np.sqrt(largest / (1 - beta2_power)) + self.eps)
+        updates = -self.lr * corrected / (xp.sqrt(largest / (1 - beta2_power)) + self.eps)
         if self.decoupled:
             updates = updates - self.lr * self.weight_decay * params
         return updates, State(grad_avg, square_avg, max_square_avg, beta1_power, beta2_power)

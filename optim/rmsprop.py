@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from array_api_compat import array_namespace
 
 from optim.base import Array, Hyper, Optimizer, add_weight_decay, hyper, register
 
@@ -43,6 +44,7 @@ class RMSprop(Optimizer):
     as 0; PyTorch returns NaN there.
 
     >>> import numpy as np
+from array_api_compat import array_namespace
     >>> rule = RMSprop(lr=0.01)
     >>> params = np.array([[1.0]])
     >>> updates, state = rule.update(2 * params, rule.init(params), params)
@@ -66,13 +68,14 @@ class RMSprop(Optimizer):
         )
 
     def update(self, grads: Array, state: State, params: Array) -> tuple[Array, State]:
+        xp = array_namespace(params)
         grads = add_weight_decay(grads, self.weight_decay, params)
         square_avg = self.beta * state.square_avg + (1 - self.beta) * grads**2
         variance, grad_avg, velocity = square_avg, state.grad_avg, state.velocity
         if grad_avg is not None:
             grad_avg = self.beta * grad_avg + (1 - self.beta) * grads
-            variance = np.maximum(square_avg - grad_avg**2, 0)
-        scaled = grads / (np.sqrt(variance) + self.eps)
+            variance = xp.clip(square_avg - grad_avg**2, 0, None)
+        scaled = grads / (xp.sqrt(variance) + self.eps)
         if velocity is not None:
             scaled = velocity = self.momentum * velocity + scaled
         return -self.lr * scaled, State(square_avg, grad_avg, velocity)

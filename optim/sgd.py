@@ -71,8 +71,7 @@ class SGD(Optimizer):
         grads = add_weight_decay(grads, self.weight_decay, params)
         if state.velocity is None:
             return -self.lr * grads, State(state.step + 1, None)
-        undamped = np.equal(self.momentum, 0) | (state.step == 0)
-        dampening = np.where(undamped, 0.0, self.dampening)
-        velocity = self.momentum * state.velocity + (1 - dampening) * grads
+        damped = (self.momentum > 0) & (state.step > 0)
+        velocity = self.momentum * state.velocity + (1 - damped * self.dampening) * grads
         direction = grads + self.momentum * velocity if self.nesterov else velocity
         return -self.lr * direction, State(state.step + 1, velocity)

@@ -1,11 +1,12 @@
-"""Problems, each in a file of its own; every file in this folder is registered."""
+"""Problems, each in a file of its own; every file in this folder, and in those below, is registered."""
 
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 
 from problems.base import PROBLEMS, Choice, Flag, Instance, Numbers, Problem, constant, register
 from problems.logistic import LogisticRegression
-from problems.mlp import MLP
+from problems.loss import LossProblem
+from problems.networks.mlp import MLP
 from problems.quadratic import QuadraticFit
 from problems.quadratic_bowl import QuadraticBowl
 from problems.rosenbrock import Rosenbrock
@@ -17,6 +18,7 @@ __all__ = [
     "Flag",
     "Instance",
     "LogisticRegression",
+    "LossProblem",
     "Numbers",
     "Problem",
     "QuadraticBowl",
@@ -26,5 +28,5 @@ __all__ = [
     "register",
 ]
 
-for _module in iter_modules(__path__):
-    import_module(f"{__name__}.{_module.name}")
+for _module in walk_packages(__path__, f"{__name__}."):
+    import_module(_module.name)

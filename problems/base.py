@@ -17,6 +17,9 @@ Seeds = NDArray[np.int64]
 
 LARGEST = float(np.finfo(np.float64).max)
 
+SHORT = 4096
+"""Numbers, of all lanes of a call, up to which XLA sums over coordinates one after another."""
+
 PROBLEMS: dict[str, type[Problem]] = {}
 """Every registered problem class under the name a user types."""
 
@@ -81,6 +84,12 @@ class Flag:
         return "true or false"
 
 
+def plain_widths(dim: int) -> tuple[int, ...]:
+    """Return the widths in which formulas without a matrix product give a lane the same bits."""
+    most = min(512, SHORT // dim // 64 * 64)
+    return (64, most) if most > 64 else (64,)
+
+
 def constant(default: Any, allowed: Numbers | Choice | Flag) -> Any:
     """Declare a constant of a problem with its default and what it may be."""
     return field(default=default, metadata={"allowed": allowed})
@@ -95,6 +104,8 @@ class Problem(ABC):
     """
 
     name: ClassVar[str]
+    engines: ClassVar[tuple[str, ...]] = ("numpy",)
+    """The engines that can run it, of numpy and jax; the first is the one that ``engine=auto`` takes."""
     lane_multiple: ClassVar[int] = 64
     """Blocks hold a multiple of so many lanes: 64 where lanes share a matrix product, at least 8."""
 
@@ -116,6 +127,36 @@ class Problem(ABC):
         What a lane gets depends on its own seed alone.
         """
 
+    def batches(self, seeds: Seeds, first: int, count: int) -> NDArray[Any] | None:
+        """Return what the gradients of so many steps from ``first`` on see, lanes last: (count, ..., lanes).
+
+        Rows of the data, or noise; None where every gradient is that of all data. What a lane
+        sees depends on its own seed and on the step alone.
+        """
+        return None
+
+    def batch(self, seeds: Seeds, step: int) -> NDArray[Any] | None:
+        """Return what the gradient at one step sees, (..., lanes), or None."""
+        found = self.batches(seeds, step, 1)
+        return None if found is None else found[0]
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """How many lanes the compiled engine may compute in one call on a CPU, ascending.
+
+        A lane's bits must be the same in each of these: they are a part of what decides a run.
+        """
+        return (64,)
+
+    @property
+    def in_one_call(self) -> bool:
+        """Whether the compiled engine makes one function of the loop over steps on a CPU.
+
+        That is faster where formulas are few and plain, and slower, or impossible, with matrix
+        products and with sums over more than ``SHORT`` numbers.
+        """
+        return False
+
     @property
     @abstractmethod
     def floats_per_lane(self) -> int:
@@ -127,31 +168,39 @@ class Problem(ABC):
         """The names of what ``Instance.metrics`` returns, known without evaluating it."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class Instance(ABC):
     """A problem for a given row of lanes.
+
+    Its formulas serve both engines: they call ``array_namespace(params)`` for their functions,
+    and never branch on a number in an array. Fields are arrays, and floats, which the compiled
+    engine hands over with each call; or words, whole numbers and switches, for each of which it
+    compiles anew.
 
     Attributes:
         start: (dim, lanes), where each lane begins.
         minimum: (lanes,), finite, the least loss there is, or a lower bound of it.
         minimiser: (dim, lanes), where that loss is; None where only a bound is known.
-        stochastic: whether ``loss_and_grad`` sees a minibatch rather than all data.
     """
+
+    BY_LANE: ClassVar[tuple[str, ...]] = ("start", "minimum", "minimiser")
+    """The arrays whose last axis is the lanes; all others are the same for every lane."""
+    loss_is_exact: ClassVar[bool] = True
+    """Whether the loss that comes with a gradient is the one on all data, whatever the gradient sees."""
 
     start: Array
     minimum: Array
-    minimiser: Array | None
-    stochastic: bool = False
+    minimiser: Array | None = None
 
     @abstractmethod
     def loss(self, params: Array) -> Array:
         """Return the objective on all data, shape (lanes,), at ``params`` (dim, lanes)."""
 
     @abstractmethod
-    def loss_and_grad(self, params: Array, step: int | None) -> tuple[Array, Array]:
-        """Return what the optimizer sees at ``step``: loss (lanes,), gradient (dim, lanes).
+    def loss_and_grad(self, params: Array, batch: Any = None) -> tuple[Array, Array]:
+        """Return what the optimizer sees: loss (lanes,), gradient (dim, lanes).
 
-        On the minibatch of that step where the problem has one; ``step=None`` asks for
-        all data.
+        On all data, or on a step's ``Problem.batch`` where there is one.
         """
 
     def metrics(self, params: Array) -> dict[str, Array]:

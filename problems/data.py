@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from problems.base import Array
+from problems.base import Array, Seeds
 
 # scikit-learn is imported where it is used: it costs a second that other problems need not pay
 DATA_SETS = ("breast_cancer", "digits", "wine")
@@ -40,11 +40,17 @@ def epoch_order(seed: int, epoch: int, examples: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, epoch]).permutation(examples)
 
 
-def batch_rows(seed: int, step: int, size: int, examples: int) -> NDArray[np.int64]:
-    """Return the rows of the minibatch that ``seed`` sees at ``step``, shape (size,).
+def batch_rows(seeds: Seeds, first: int, count: int, size: int, examples: int) -> NDArray[np.int32]:
+    """Return the rows of the minibatches of so many steps from ``first`` on: (count, size, lanes).
 
-    Each epoch is a new permutation, cut into whole batches; what is left over is not
-    used in that epoch.
+    Each epoch is a new permutation that a lane's seed draws, cut into whole batches; what is
+    left over is not used in that epoch.
     """
-    epoch, batch = divmod(step, examples // size)
-    return epoch_order(seed, epoch, examples)[batch * size : (batch + 1) * size]
+    distinct, lane = np.unique(seeds, return_inverse=True)
+    rows = np.empty((count, size, len(distinct)), dtype=np.int32)
+    for number, step in enumerate(range(first, first + count)):
+        epoch, batch = divmod(step, examples // size)
+        for column, seed in enumerate(distinct):
+            order = epoch_order(int(seed), epoch, examples)
+            rows[number, :, column] = order[batch * size : (batch + 1) * size]
+    return rows.take(lane, axis=2)

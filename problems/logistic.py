@@ -4,8 +4,10 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, ClassVar
 
 import numpy as np
+from array_api_compat import array_namespace, is_numpy_namespace
 from numpy.typing import NDArray
 
 from problems.base import Array, Choice, Instance, Numbers, Problem, Seeds, constant, register
@@ -43,6 +45,8 @@ class LogisticRegression(Problem):
         ValueError: the batch is larger than the training set.
     """
 
+    engines: ClassVar = ("numpy", "jax")
+
     data: str = constant("breast_cancer", Choice(DATA_SETS))
     l2: float = constant(0.01, Numbers(low=1e-8))
     batch_size: int | None = constant(None, Numbers(low=1, integer=True, optional=True))
@@ -75,8 +79,8 @@ class LogisticRegression(Problem):
 
     @property
     def chunk(self) -> int:
-        """Examples that are computed at a time, so that their numbers stay in the cache."""
-        return max(32, 128 // self.outputs)
+        """Examples that NumPy computes at a time, so that their numbers stay in the cache."""
+        return max(32, 96 // self.outputs)
 
     @property
     def floats_per_lane(self) -> int:
@@ -91,8 +95,48 @@ class LogisticRegression(Problem):
         for seed in np.unique(seeds):
             drawn = np.random.default_rng(seed).standard_normal(self.dim) if seed else np.zeros(self.dim)
             start[:, seeds == seed] = START_SCALE * drawn[:, None]
-        regression = Binary if self.classes == 2 else Softmax
-        return regression(self, seeds, start)
+        minimiser = reference_solution(self.data, self.l2, self.test_size)[:, None]
+        return self.regression(
+            start=start,
+            minimiser=np.repeat(minimiser, len(seeds), axis=1),
+            minimum=np.full(len(seeds), least_loss(self)),
+        )
+
+    def regression(self, start: Array, minimum: Array, minimiser: Array) -> "Regression":
+        """Return the regression that begins at ``start``."""
+        split = self.split
+        return (Binary if self.outputs == 1 else Softmax)(
+            start=start,
+            minimum=minimum,
+            minimiser=minimiser,
+            x_train=split.x_train,
+            y_train=target_of(split.y_train, self.outputs),
+            x_test=split.x_test,
+            y_test=split.y_test,
+            l2=self.l2,
+            outputs=self.outputs,
+            chunk=self.chunk,
+        )
+
+    def batches(self, seeds: Seeds, first: int, count: int) -> NDArray[Any] | None:
+        if self.batch_size is None:
+            return None
+        return batch_rows(seeds, first, count, self.batch_size, len(self.split.y_train))
+
+
+@lru_cache
+def least_loss(problem: LogisticRegression) -> float:
+    """Return the loss at the minimiser."""
+    minimiser = reference_solution(problem.data, problem.l2, problem.test_size)[:, None]
+    lanes = np.repeat(minimiser, problem.lane_multiple, axis=1)
+    return float(problem.regression(lanes, np.zeros(len(lanes)), lanes).loss(lanes)[0])
+
+
+def target_of(labels: NDArray[np.int64], outputs: int) -> Array:
+    """Return labels of two classes as -1 and 1, (examples, 1); of more, as columns of 0 and 1."""
+    if outputs == 1:
+        return 2.0 * labels[:, None] - 1
+    return (labels[:, None] == np.arange(outputs)).astype(np.float64)
 
 
 @lru_cache
@@ -111,111 +155,121 @@ def reference_solution(data: str, l2: float, test_size: float) -> Array:
     return np.ascontiguousarray(solver.fit(split.x_train, split.y_train).coef_.T.ravel())
 
 
+@dataclass(frozen=True, kw_only=True)
 class Regression(Instance):
-    """The same data for all lanes; which part of them a step sees depends on the seed."""
+    """The same data for all lanes; which part of them a step sees is its batch: rows, (size, lanes).
 
-    def __init__(self, problem: LogisticRegression, seeds: Seeds, start: Array) -> None:
-        self.split = problem.split
-        self.l2 = problem.l2
-        self.batch_size = problem.batch_size
-        self.chunk = problem.chunk
-        self.lane_multiple = problem.lane_multiple
-        self.stochastic = problem.batch_size is not None
-        self.start = start
-        distinct, lane = np.unique(seeds, return_inverse=True)
-        self.lanes_of_seed = [(int(seed), np.flatnonzero(lane == i)) for i, seed in enumerate(distinct)]
-        minimiser = reference_solution(problem.data, problem.l2, problem.test_size)
-        self.minimiser = np.repeat(minimiser[:, None], len(seeds), axis=1)
-        alone = np.repeat(minimiser[:, None], problem.lane_multiple, axis=1)
-        self.minimum = np.full(len(seeds), self.loss(alone)[0])
+    Attributes:
+        x_train, x_test: (examples, features).
+        y_train: what the outputs are to be, (examples, outputs).
+        y_test: the classes, (examples,).
+        outputs: linear functions of the features.
+        chunk: examples that NumPy computes at a time.
+    """
+
+    loss_is_exact: ClassVar[bool] = False
+
+    minimiser: Array
+    x_train: Array
+    y_train: Array
+    x_test: Array
+    y_test: NDArray[np.int64]
+    l2: float
+    outputs: int
+    chunk: int
 
     @abstractmethod
-    def sum_over(self, rows: NDArray[np.int64], params: Array) -> tuple[Array, Array]:
-        """Return the loss summed over those training rows, (lanes,), and its gradient."""
+    def sum_over(self, x: Array, y: Array, params: Array) -> tuple[Array, Array]:
+        """Return the loss summed over those examples, (lanes,), and its gradient (dim, lanes).
+
+        ``x`` and ``y`` are the same for all lanes, (examples, ...), or each lane's own, (lanes,
+        examples, ...).
+        """
 
     @abstractmethod
     def predict(self, params: Array) -> NDArray[np.int64]:
         """Return the predicted classes of the held-out data, shape (examples, lanes)."""
 
     def loss(self, params: Array) -> Array:
-        return self.loss_and_grad(params, None)[0]
+        return self.loss_and_grad(params)[0]
 
-    def loss_and_grad(self, params: Array, step: int | None) -> tuple[Array, Array]:
-        if self.batch_size is None or step is None:
-            return self.objective(np.arange(len(self.split.y_train)), params)
-        loss, grads = np.empty(params.shape[1]), np.empty_like(params)
-        for rows, lanes in self.minibatches(self.batch_size, step):
-            width = len(lanes) + -len(lanes) % self.lane_multiple
-            padded = np.resize(lanes, width)
-            batch_loss, batch_grads = self.objective(rows, params[:, padded])
-            loss[lanes], grads[:, lanes] = batch_loss[: len(lanes)], batch_grads[:, : len(lanes)]
-        return loss, grads
-
-    def objective(self, rows: NDArray[np.int64], params: Array) -> tuple[Array, Array]:
-        """Return the regularised mean loss over those training rows, and its gradient."""
-        loss, grads = np.zeros(params.shape[1]), np.zeros_like(params)
-        for first in range(0, len(rows), self.chunk):
-            chunk_loss, chunk_grads = self.sum_over(rows[first : first + self.chunk], params)
-            loss += chunk_loss
-            grads += chunk_grads
+    def loss_and_grad(self, params: Array, batch: Any = None) -> tuple[Array, Array]:
+        examples = len(self.x_train) if batch is None else batch.shape[0]
+        sums = [self.sum_over(x, y, params) for x, y in self.parts(params, batch)]
+        loss, grads = (sum(terms) / examples for terms in zip(*sums, strict=True))
         penalty = 0.5 * self.l2 * (params**2).sum(axis=0)
-        return loss / len(rows) + penalty, grads / len(rows) + self.l2 * params
+        return loss + penalty, grads + self.l2 * params
 
-    def minibatches(self, size: int, step: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Yield the training rows of this step and the lanes that see them, seed by seed."""
-        for seed, lanes in self.lanes_of_seed:
-            yield batch_rows(seed, step, size, len(self.split.y_train)), lanes
+    def parts(self, params: Array, batch: Any) -> Iterator[tuple[Array, Array]]:
+        """Yield the examples of a batch, or all, at once or, for NumPy, so many at a time."""
+        if batch is not None:
+            yield self.x_train[batch.T], self.y_train[batch.T]
+            return
+        examples = len(self.x_train)
+        size = self.chunk if is_numpy_namespace(array_namespace(params)) else examples
+        for first in range(0, examples, size):
+            yield self.x_train[first : first + size], self.y_train[first : first + size]
+
+    def product(self, x: Array, params: Array) -> Array:
+        """Return x'W, shape (examples, outputs, lanes)."""
+        xp, lanes = array_namespace(params), params.shape[-1]
+        if x.ndim == 2:
+            return xp.reshape(x @ xp.reshape(params, (x.shape[-1], -1)), (len(x), self.outputs, lanes))
+        own = xp.reshape(params.T, (lanes, x.shape[-1], self.outputs))
+        return xp.moveaxis(x @ own, 0, -1)
+
+    def transposed_product(self, x: Array, slope: Array) -> Array:
+        """Return x S, shape (dim, lanes), for a slope (examples, outputs, lanes)."""
+        xp, lanes = array_namespace(slope), slope.shape[-1]
+        if x.ndim == 2:
+            return xp.reshape(x.T @ xp.reshape(slope, (len(x), -1)), (-1, lanes))
+        return xp.reshape(xp.matrix_transpose(x) @ xp.moveaxis(slope, -1, 0), (lanes, -1)).T
 
     def metrics(self, params: Array) -> dict[str, Array]:
-        hits = self.predict(params) == self.split.y_test[:, None]
-        return {"accuracy": np.where(np.isfinite(params).all(axis=0), hits.mean(axis=0), np.nan)}
+        xp = array_namespace(params)
+        hits = xp.mean(xp.astype(self.predict(params) == self.y_test[:, None], params.dtype), axis=0)
+        return {"accuracy": xp.where(xp.all(xp.isfinite(params), axis=0), hits, xp.nan)}
 
 
 class Binary(Regression):
     """Two classes: one weight per feature. With labels s = -1, 1 the margin is s x'w."""
 
-    def __init__(self, problem: LogisticRegression, seeds: Seeds, start: Array) -> None:
-        signs = 2.0 * problem.split.y_train - 1
-        self.signed = signs[:, None] * problem.split.x_train
-        super().__init__(problem, seeds, start)
-
-    def sum_over(self, rows: NDArray[np.int64], params: Array) -> tuple[Array, Array]:
-        signed = self.signed[rows]
-        margin = signed @ params
+    def sum_over(self, x: Array, y: Array, params: Array) -> tuple[Array, Array]:
+        xp = array_namespace(params)
+        signed = x * y
+        margin = self.product(signed, params)[:, 0]
         # exp of minus the absolute margin never overflows, and serves loss and slope alike
-        small = np.exp(-np.abs(margin))
-        slope = np.where(margin > 0, small, 1) / (1 + small)
-        # at most 128 factors in [1, 2]: one logarithm of their product, and no overflow
-        log_sum = np.log((1 + small).prod(axis=0))
-        return log_sum - np.minimum(margin, 0).sum(axis=0), -(signed.T @ slope)
+        small = xp.exp(-xp.abs(margin))
+        slope = xp.where(margin > 0, small, 1.0) / (1 + small)
+        log_sum = self.log_sum(xp, 1 + small)
+        loss = log_sum - xp.clip(margin, None, 0).sum(axis=0)
+        return loss, -self.transposed_product(signed, slope[:, None])
+
+    def log_sum(self, xp: Any, factors: Array) -> Array:
+        """Return the sum of the logarithms of factors in [1, 2], (examples, lanes).
+
+        One logarithm of a product for at most 96 of them, which is below what float32 holds.
+        """
+        parts = [factors[first : first + 96] for first in range(0, len(factors), 96)]
+        return sum(xp.log(xp.prod(part, axis=0)) for part in parts)
 
     def predict(self, params: Array) -> NDArray[np.int64]:
-        return np.asarray(self.split.x_test @ params > 0, dtype=np.int64)
+        xp = array_namespace(params)
+        return xp.astype(self.product(self.x_test, params)[:, 0] > 0, self.y_test.dtype)
 
 
 class Softmax(Regression):
     """More classes: one weight per feature and class."""
 
-    def __init__(self, problem: LogisticRegression, seeds: Seeds, start: Array) -> None:
-        self.classes = problem.classes
-        super().__init__(problem, seeds, start)
-
-    def logits(self, x: Array, params: Array) -> Array:
-        """Return x'W, shape (examples, classes, lanes)."""
-        return (x @ params.reshape(x.shape[1], -1)).reshape(len(x), self.classes, -1)
-
-    def sum_over(self, rows: NDArray[np.int64], params: Array) -> tuple[Array, Array]:
-        x, y = self.split.x_train[rows], self.split.y_train[rows]
-        true_class = np.arange(len(y)), y
-        logits = self.logits(x, params)
-        logits -= logits.max(axis=1, keepdims=True)  # exp never overflows
-        true_logits = logits[true_class].sum(axis=0)
-        weights = np.exp(logits, out=logits)
+    def sum_over(self, x: Array, y: Array, params: Array) -> tuple[Array, Array]:
+        xp = array_namespace(params)
+        true = y[:, :, None] if x.ndim == 2 else xp.moveaxis(y, 0, -1)
+        logits = self.product(x, params)
+        logits = logits - xp.max(logits, axis=1, keepdims=True)  # exp never overflows
+        weights = xp.exp(logits)
         total = weights.sum(axis=1, keepdims=True)
-        slope = np.divide(weights, total, out=weights)
-        slope[true_class] -= 1
-        grads = x.T @ slope.reshape(len(x), -1)
-        return np.log(total).sum(axis=(0, 1)) - true_logits, grads.reshape(params.shape)
+        loss = xp.log(total).sum(axis=(0, 1)) - (logits * true).sum(axis=(0, 1))
+        return loss, self.transposed_product(x, weights / total - true)
 
     def predict(self, params: Array) -> NDArray[np.int64]:
-        return np.asarray(self.logits(self.split.x_test, params).argmax(axis=1))
+        return array_namespace(params).argmax(self.product(self.x_test, params), axis=1)

@@ -2,10 +2,22 @@
 
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import ClassVar
 
 import numpy as np
 
-from problems.base import Array, Choice, Flag, Instance, Numbers, Problem, Seeds, constant, register
+from problems.base import (
+    Array,
+    Choice,
+    Flag,
+    Instance,
+    Numbers,
+    Problem,
+    Seeds,
+    constant,
+    plain_widths,
+    register,
+)
 
 
 @register("quadratic_bowl")
@@ -29,11 +41,17 @@ class QuadraticBowl(Problem):
             gradient at each step; 0 is none.
     """
 
+    engines: ClassVar = ("jax", "numpy")
+
     dim: int = constant(10, Numbers(low=2, high=2_000, integer=True))
     condition: float = constant(100.0, Numbers(low=1))
     spectrum: str = constant("log", Choice(("log", "linear", "spike")))
     rotated: bool = constant(False, Flag())
     grad_noise: float = constant(0.0, Numbers(low=0))
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        return (64,) if self.rotated else plain_widths(self.dim)
 
     @property
     def floats_per_lane(self) -> int:
@@ -56,7 +74,22 @@ class QuadraticBowl(Problem):
         start = np.empty((self.dim, len(seeds)))
         for seed in np.unique(seeds):
             start[:, seeds == seed] = np.random.default_rng(seed).standard_normal((self.dim, 1))
-        return Bowls(self, seeds, start)
+        return Bowls(
+            start=start,
+            minimum=np.zeros(len(seeds)),
+            minimiser=np.zeros_like(start),
+            grad_noise=self.grad_noise,
+            diagonal=None if self.rotated else self.eigenvalues[:, None],
+            hessian=hessian(self) if self.rotated else None,
+        )
+
+    def batches(self, seeds: Seeds, first: int, count: int) -> Array | None:
+        if not self.grad_noise:
+            return None
+        distinct, lane = np.unique(seeds, return_inverse=True)
+        steps = range(first, first + count)
+        noise = [[noise_of(int(seed), step, self.dim) for seed in distinct] for step in steps]
+        return np.moveaxis(np.array(noise), 1, 2).take(lane, axis=2)
 
 
 @cache
@@ -77,26 +110,21 @@ def noise_of(seed: int, step: int, dim: int) -> Array:
     return np.random.default_rng([seed, step, 1]).standard_normal(dim)
 
 
+@dataclass(frozen=True, kw_only=True)
 class Bowls(Instance):
-    """The same bowl for all lanes, from different starts and with different noise."""
+    """The same bowl for all lanes, from different starts and with different noise.
 
-    def __init__(self, problem: QuadraticBowl, seeds: Seeds, start: Array) -> None:
-        self.grad_noise = problem.grad_noise
-        self.stochastic = problem.grad_noise > 0
-        self.diagonal = problem.eigenvalues[:, None] if not problem.rotated else None
-        self.hessian = hessian(problem)
-        self.seeds, self.lane = np.unique(seeds, return_inverse=True)
-        self.start = start
-        self.minimum = np.zeros(len(seeds))
-        self.minimiser = np.zeros_like(start)
+    Either its ``diagonal`` (dim, 1) or its ``hessian`` (dim, dim) is there.
+    """
+
+    grad_noise: float
+    diagonal: Array | None
+    hessian: Array | None
 
     def loss(self, params: Array) -> Array:
-        return self.loss_and_grad(params, None)[0]
+        return self.loss_and_grad(params)[0]
 
-    def loss_and_grad(self, params: Array, step: int | None) -> tuple[Array, Array]:
-        grads = self.diagonal * params if self.diagonal is not None else self.hessian @ params
+    def loss_and_grad(self, params: Array, batch: Array | None = None) -> tuple[Array, Array]:
+        grads = self.diagonal * params if self.hessian is None else self.hessian @ params
         loss = 0.5 * (params * grads).sum(axis=0)
-        if step is None or not self.stochastic:
-            return loss, grads
-        noise = np.stack([noise_of(int(seed), step, len(params)) for seed in self.seeds], axis=1)
-        return loss, grads + self.grad_noise * noise[:, self.lane]
+        return loss, grads if batch is None else grads + self.grad_noise * batch

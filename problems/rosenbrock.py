@@ -1,10 +1,12 @@
 """Rosenbrock's curved valley, in any dimension."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
+from array_api_compat import array_namespace
 
-from problems.base import Array, Instance, Numbers, Problem, Seeds, constant, register
+from problems.base import SHORT, Array, Instance, Numbers, Problem, Seeds, constant, plain_widths, register
 
 
 @register("rosenbrock")
@@ -23,8 +25,18 @@ class Rosenbrock(Problem):
             classic start (-1.2, 1, -1.2, 1, ...); seed 0 adds none.
     """
 
+    engines: ClassVar = ("jax", "numpy")
+
     dim: int = constant(2, Numbers(low=2, high=100_000, integer=True))
     perturbation: float = constant(0.1, Numbers(low=0))
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        return plain_widths(self.dim)
+
+    @property
+    def in_one_call(self) -> bool:
+        return 64 * self.dim <= SHORT
 
     @property
     def floats_per_lane(self) -> int:
@@ -37,7 +49,8 @@ class Rosenbrock(Problem):
     def instance(self, seeds: Seeds) -> "Valley":
         distinct, lane = np.unique(seeds, return_inverse=True)
         starts = np.stack([self.start(int(seed)) for seed in distinct], axis=1)
-        return Valley(starts.take(lane, axis=1))
+        start = starts.take(lane, axis=1)
+        return Valley(start=start, minimum=np.zeros(len(seeds)), minimiser=np.ones_like(start))
 
     def start(self, seed: int) -> Array:
         """Return where ``seed`` begins, shape (dim,)."""
@@ -46,21 +59,16 @@ class Rosenbrock(Problem):
         return classic + self.perturbation * noise
 
 
+@dataclass(frozen=True, kw_only=True)
 class Valley(Instance):
     """The function itself; lanes differ only in where they start."""
 
-    def __init__(self, start: Array) -> None:
-        self.start = start
-        self.minimum = np.zeros(start.shape[1])
-        self.minimiser = np.ones_like(start)
-
     def loss(self, params: Array) -> Array:
-        x, gap = params[:-1], params[1:] - params[:-1] ** 2
-        return np.asarray((100 * gap**2 + (1 - x) ** 2).sum(axis=0))
+        return self.loss_and_grad(params)[0]
 
-    def loss_and_grad(self, params: Array, step: int | None) -> tuple[Array, Array]:
-        x, gap = params[:-1], params[1:] - params[:-1] ** 2
-        grads = np.zeros_like(params)
-        grads[:-1] = -400 * x * gap - 2 * (1 - x)
-        grads[1:] += 200 * gap
-        return (100 * gap**2 + (1 - x) ** 2).sum(axis=0), grads
+    def loss_and_grad(self, params: Array, batch: None = None) -> tuple[Array, Array]:
+        xp = array_namespace(params)
+        x, gap, none = params[:-1], params[1:] - params[:-1] ** 2, xp.zeros_like(params[:1])
+        as_first = xp.concat([-400 * x * gap - 2 * (1 - x), none])
+        as_second = xp.concat([none, 200 * gap])
+        return (100 * gap**2 + (1 - x) ** 2).sum(axis=0), as_first + as_second

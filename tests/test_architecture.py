@@ -107,7 +107,7 @@ def importers_of(libraries: Iterable[str]) -> set[str]:
 def test_the_walk_sees_every_form_of_import() -> None:
     source = """
 import numpy.linalg as la, os
-from experiments.engine import loop
+from experiments.engine import trace
 from .base import Optimizer
 from . import base
 def late():
@@ -118,7 +118,7 @@ def late():
     assert {
         "numpy.linalg",
         "os",
-        "experiments.engine.loop",
+        "experiments.engine.trace",
         "optim.base",
         "pandas",
         "hydra.core.plugins",
@@ -131,28 +131,43 @@ def test_the_walk_finds_the_modules() -> None:
         "optim",
         "optim.adam",
         "problems.base",
-        "experiments.engine.loop",
+        "experiments.engine.numpy_loop",
         "experiments.tables",
     } <= FILES.keys()
-    assert "experiments.engine.trace" in imports("experiments.engine.loop")
+    assert "experiments.engine.trace" in imports("experiments.engine.numpy_loop")
     assert "experiments.grid.plan" in imports("hydra_plugins.lane_sweeper.lane_sweeper")  # inside a function
 
 
 # The arrows
 
+OF_A_LOSS = [module for module in modules("problems") if "jax" in {n.split(".")[0] for n in imports(module)}]
+"""The problems that are given by a loss alone."""
+
+
+def test_jax_is_imported_by_the_engine_and_such_problems_only_when_used() -> None:
+    places = [
+        "experiments.engine.jax_loop",
+        "experiments.engine.programs",
+        *OF_A_LOSS,
+        "experiments.benchmark",
+    ]
+    assert {module for module in importers_of(["jax"]) if not is_in(module, places)} == set()
+    assert [module for module in OF_A_LOSS if {"jax"} & {n.split(".")[0] for n in top_level(module)}] == []
+
 
 @pytest.mark.parametrize("module", modules("optim", "problems"))
 def test_optimizers_and_problems_know_numpy_and_themselves_only(module: str) -> None:
-    known = [module.split(".")[0], "experiments.declared", "numpy", "scipy", "sklearn"]
+    known = [module.split(".")[0], "experiments.declared", "numpy", "array_api_compat", "scipy", "sklearn"]
+    known += ["jax"] if module in OF_A_LOSS else []
     assert strangers(module, known) == set()
 
 
-@pytest.mark.parametrize("module", modules("experiments.engine.loop", "experiments.engine.trace"))
-def test_the_loop_knows_only_the_two_base_classes(module: str) -> None:
-    project = {name for name in imports(module) if is_in(name, ROOMS)}
+@pytest.mark.parametrize("module", ["numpy_loop", "jax_loop", "trace", "blocks", "minimize"])
+def test_the_loops_know_only_the_two_base_classes(module: str) -> None:
+    project = {name for name in imports(f"experiments.engine.{module}") if is_in(name, ROOMS)}
     assert project
     assert {
-        n for n in project if not is_in(n, ["optim.base", "problems.base", "experiments.engine.trace"])
+        n for n in project if not is_in(n, ["optim.base", "problems.base", "experiments.engine"])
     } == set()
 
 
@@ -190,7 +205,11 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         module: {name for name in top_level(module) if name in FILES and not is_in(module, [name])}
         for module in FILES
     }
-    assert graph["experiments.engine.loop"] >= {"experiments.engine.trace", "optim.base", "problems.base"}
+    assert graph["experiments.engine.numpy_loop"] >= {
+        "experiments.engine.trace",
+        "optim.base",
+        "problems.base",
+    }
     assert set(TopologicalSorter(graph).static_order()) == set(FILES)  # raises on a circle
 
 

@@ -1,7 +1,7 @@
 """This engine: ``minimize`` as every command calls it."""
 
 from experiments.benchmark.case import Case, Prepared
-from experiments.engine.loop import minimize
+from experiments.engine.minimize import minimize
 from experiments.wording import counted
 
 

@@ -17,7 +17,9 @@ import numpy as np
 import pandas as pd
 
 from experiments.command_line.signals import APART
-from experiments.engine.loop import BLAS, block_size
+from experiments.engine.backend import Backend
+from experiments.engine.blocks import block_size
+from experiments.engine.numpy_loop import BLAS
 from experiments.reports.page import table_text
 from experiments.wording import counted
 from optim.rmsprop import RMSprop
@@ -130,14 +132,14 @@ def bare_seconds(runs: int) -> float:
     steps, times the number of blocks. Nothing is recorded, compared or stored.
     """
     problem = QuadraticFit()
-    block = block_size(problem)
+    block = block_size(problem, Backend())
     instance = problem.instance(np.arange(block) // LRS)
     optimizer = RMSprop(lr=np.resize(np.geomspace(1e-4, 1, LRS), block))
     params, state = instance.start, optimizer.init(instance.start)
     with BLAS.limit(limits=1):
         began = time.perf_counter()
-        for step in range(STEPS):
-            grads = instance.loss_and_grad(params, step)[1]
+        for _ in range(STEPS):
+            grads = instance.loss_and_grad(params)[1]
             updates, state = optimizer.update(grads, state, params)
             params = params + updates
         return (time.perf_counter() - began) * runs / block

@@ -18,7 +18,7 @@ import optax
 
 from experiments.benchmark.case import BLOCK, Case, Prepared
 from experiments.benchmark.objectives import Lanes, Objective, lanes_of, objective
-from experiments.engine.loop import recorded_steps
+from experiments.engine.recorded import recorded_steps
 from experiments.engine.trace import TARGETS
 from optim import Optimizer
 from optim.adagrad import AdaGrad

@@ -2,35 +2,38 @@
 
 import ast
 import hashlib
-import inspect
 from collections.abc import Iterator
 from functools import cache
-from importlib import import_module
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, resolve_name
-from types import ModuleType
+from pathlib import Path
 
-from experiments.engine import loop
+from experiments.engine.backend import LOOPS
 from experiments.engine.syntax import canonical
 from optim import OPTIMIZERS
 from problems import PROBLEMS
 
+RECORDED = "experiments.engine.recorded"
 PACKAGES = ("optim", "problems", "experiments")
 
 
 @cache
-def code_fingerprint(optimizer: str, problem: str) -> str:
-    """Return a hash of the loop, the optimizer, the problem and all they import from here.
+def code_fingerprint(optimizer: str, problem: str, engine: str) -> str:
+    """Return a hash of the engine's loop, the optimizer, the problem and all they import from here.
 
     It is taken over the syntax tree without the strings that only document: comments, layout,
     documentation and the version of Python may change without making a stored run out of date.
     """
-    roots = loop.__name__, OPTIMIZERS[optimizer].__module__, PROBLEMS[problem].__module__
+    roots = LOOPS[engine], RECORDED, OPTIMIZERS[optimizer].__module__, PROBLEMS[problem].__module__
     text = "\n".join(f"# {name}\n{normal_source(name)}" for name in sorted(closure(roots)))
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def closure(roots: tuple[str, ...]) -> set[str]:
-    """Return the modules of this project that ``roots`` reach by imports, themselves included."""
+    """Return the modules of this project that ``roots`` reach by imports, themselves included.
+
+    They are read, not imported: JAX need not be there.
+    """
     found: set[str] = set()
     waiting = list(roots)
     while waiting:
@@ -43,11 +46,11 @@ def closure(roots: tuple[str, ...]) -> set[str]:
 
 def imports(name: str) -> Iterator[str]:
     """Yield the modules of this project that a module imports, in whatever form."""
-    for node in ast.walk(ast.parse(inspect.getsource(module(name)))):
+    for node in ast.walk(ast.parse(source_of(name))):
         if isinstance(node, ast.Import):
             found = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = resolve_name("." * node.level + (node.module or ""), module(name).__package__)
+            base = resolve_name("." * node.level + (node.module or ""), package_of(name))
             found = [base, *(f"{base}.{alias.name}" for alias in node.names)]
         else:
             continue
@@ -66,8 +69,20 @@ def has_source(name: str) -> bool:
 @cache
 def normal_source(name: str) -> str:
     """Return the source of a module as its syntax tree in words."""
-    return canonical(inspect.getsource(module(name)))
+    return canonical(source_of(name))
 
 
-def module(name: str) -> ModuleType:
-    return import_module(name)
+@cache
+def source_of(name: str) -> str:
+    return Path(str(spec_of(name).origin)).read_text(encoding="utf-8")
+
+
+def package_of(name: str) -> str:
+    """Return the package that a module's relative imports start from."""
+    return spec_of(name).parent or ""
+
+
+def spec_of(name: str) -> ModuleSpec:
+    found = find_spec(name)
+    assert found is not None
+    return found

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from problems.base import Array, Instance
+
+MEASURES = ("loss", "suboptimality", "grad_norm", "distance")
+"""What is recorded of every problem; its own metrics come after."""
 
 TARGETS = tuple(10.0**-k for k in range(1, 9))
 """The ladder: fractions of its first suboptimality that a lane is to fall to."""
@@ -83,37 +87,44 @@ class Ladder:
             lanes = lanes[suboptimality[lanes] <= target]
 
 
+def measured(instance: Instance, loss: Array, grads: Array, params: Array) -> dict[str, Array]:
+    """Return what is recorded of a step, each (lanes,); ``loss`` and ``grads`` are those on all data."""
+    xp = array_namespace(params)
+    away = (params * xp.nan if instance.minimiser is None else params - instance.minimiser) ** 2
+    return {
+        "loss": loss,
+        "suboptimality": xp.clip(loss - instance.minimum, 0, None),  # below 0 by rounding only
+        "grad_norm": xp.sqrt((grads**2).sum(axis=0)),
+        "distance": xp.sqrt(away.sum(axis=0)),
+        **instance.metrics(params),
+    }
+
+
 class History:
     """The recorded steps, row by row; what is never recorded stays NaN."""
 
-    def __init__(self, instance: Instance, points: int, with_path: bool) -> None:
-        dim, lanes = instance.start.shape
-        self.instance = instance
-        self.measures = {
-            name: np.full((points, lanes), np.nan)
-            for name in ("loss", "suboptimality", "grad_norm", "distance", *instance.metrics(instance.start))
-        }
+    def __init__(
+        self, shape: tuple[int, int], points: int, metrics: tuple[str, ...], with_path: bool
+    ) -> None:
+        dim, lanes = shape
+        self.measures = {name: np.full((points, lanes), np.nan) for name in (*MEASURES, *metrics)}
         self.path = np.full((points, dim, lanes), np.nan) if with_path else None
         self.rate = np.full((points, dim, lanes), np.nan) if with_path else None
 
-    def record(self, row: int, loss: Array, grads: Array, params: Array, rate: Array | None) -> None:
-        """Fill in one row, for lanes that have diverged too."""
-        instance = self.instance
-        if instance.stochastic:
-            grads = instance.loss_and_grad(params, None)[1]
-        minimiser = np.nan if instance.minimiser is None else instance.minimiser
-        measured = {
-            "loss": loss,
-            "suboptimality": np.maximum(loss - instance.minimum, 0),  # below 0 by rounding only
-            "grad_norm": np.sqrt((grads**2).sum(axis=0)),
-            "distance": np.sqrt(((params - minimiser) ** 2).sum(axis=0)),
-            **instance.metrics(params),
-        }
-        for name, values in measured.items():
-            self.measures[name][row] = values
+    def record(
+        self,
+        rows: Any,
+        values: Mapping[str, Array],
+        params: Array | None,
+        rate: Array | None,
+        lanes: slice = slice(None),
+    ) -> None:
+        """Fill in what was measured in one row or several, of all lanes or some, diverged ones too."""
+        for name, measure in self.measures.items():
+            measure[rows, lanes] = values[name]
         if self.path is not None and self.rate is not None:
-            self.path[row] = params
-            self.rate[row] = np.nan if rate is None else rate
+            self.path[rows, :, lanes] = params
+            self.rate[rows, :, lanes] = np.nan if rate is None else rate
 
     def trace(
         self,
@@ -139,8 +150,8 @@ class History:
             grad_norm=grad_norm[1],
             distance=distance[1],
             metrics=dict(others),
-            params=params,
-            best_loss=best_loss,
+            params=params.astype(np.float64, copy=False),
+            best_loss=best_loss.astype(np.float64, copy=False),
             diverged_at=diverged_at,
             stalled=stalled,
             hits=hits,

@@ -7,14 +7,13 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from experiments.engine.loop import block_size, minimize
-from experiments.engine.trace import Trace
+from experiments.engine.blocks import block_size
 from experiments.grid.shards import Shard
-from experiments.request.cell import Cell
+from experiments.grid.worker import traced
 from experiments.request.product import Product
 from experiments.store import Store
 
@@ -99,13 +98,13 @@ def calibrated(product: Product) -> Rate:
 
     A run is fixed costs, steps and records; each is measured apart, so that a few steps tell of many.
     """
-    cell = product.cell(0, min(len(product), block_size(product.problem)))
+    cell = product.cell(0, min(len(product), block_size(product.problem, product.backend)))
     steps = min(cell.steps, max(CALIBRATION_STEPS, cell.points))
     points = min(cell.points, steps + 1)
-    once = clocked(lambda: traced(cell, 1, 2))[0]
-    fixed = clocked(lambda: traced(cell, 1, 2))[0]
-    stepping = clocked(lambda: traced(cell, steps, 2))[0]
-    recording, trace = clocked(lambda: traced(cell, steps, points))
+    once = clocked(lambda: traced(replace(cell, steps=1, points=2)))[0]
+    fixed = clocked(lambda: traced(replace(cell, steps=1, points=2)))[0]
+    stepping = clocked(lambda: traced(replace(cell, steps=steps, points=2)))[0]
+    recording, trace = clocked(lambda: traced(replace(cell, steps=steps, points=points)))
     per_step = max(stepping - fixed, 0) / max(steps - 1, 1)
     per_record = max(recording - stepping, 0) / max(points - 2, 1)
     with tempfile.TemporaryDirectory() as folder:
@@ -116,11 +115,6 @@ def calibrated(product: Product) -> Rate:
     block = fixed + per_step * (cell.steps - 1) + per_record * (recorded - 2) + writing
     lanes = len(cell.runs)
     return Rate(max(once - fixed, 0), block / lanes, size / lanes)
-
-
-def traced(cell: Cell, steps: int, points: int) -> Trace:
-    """Return what happens to the lanes of a cell in so many steps."""
-    return minimize(cell.problem, cell.optimizer, cell.seeds, steps=steps, points=points, params=cell.params)
 
 
 Result = TypeVar("Result")

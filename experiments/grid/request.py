@@ -10,13 +10,14 @@ from typing import Any
 import pandas as pd
 
 from experiments import tuning
+from experiments.engine.backend import BACKEND
 from experiments.grid.batch import expanded
 from experiments.grid.shards import Shard
 from experiments.request.product import Product, product_of
 from experiments.store import Store
 from optim import OPTIMIZERS
 
-DECIDING = ("optimizer", "problem", "seed", "steps", "record")
+DECIDING = ("optimizer", "problem", "seed", "steps", "record", *BACKEND)
 """The keys of the settings that decide what a run is."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from experiments.engine.loop import block_size
+from experiments.engine.blocks import block_size
 from experiments.request.product import Product
 
 FLOATS_PER_SECOND = 2e8  # touched by one core, very roughly: to cut evenly, never to be shown
@@ -71,7 +71,7 @@ def seconds(product: Product, lanes: int) -> float:
 
 def cut(whole: Shard, product: Product, size: float) -> Iterator[tuple[float, Shard]]:
     """Yield a product in shards of about ``size`` seconds, in whole blocks where it has several."""
-    lanes, block = len(product), block_size(product.problem)
+    lanes, block = len(product), block_size(product.problem, product.backend)
     shards, blocks = max(1, round(seconds(product, lanes) / size)), math.ceil(lanes / block)
     length = math.ceil(blocks / shards) * block if shards <= blocks else math.ceil(lanes / shards)
     for first in range(0, lanes, length):

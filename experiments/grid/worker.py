@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from experiments.command_line.progress import Advance
-from experiments.engine.loop import block_size, block_slices, minimize
+from experiments.engine.blocks import block_size, block_slices
+from experiments.engine.minimize import minimize
 from experiments.engine.trace import Trace
 from experiments.grid.failures import Failure, failure_of
 from experiments.request.cell import Cell
@@ -65,7 +66,7 @@ class Worker:
 
     def work(self, product: Product, first: int, end: int) -> Outcome:
         """Run what is missing of these runs of a product, a stretch of whole blocks at a time."""
-        block = block_size(product.problem)
+        block = block_size(product.problem, product.backend)
         length = max(1, STRETCH // block) * block
         outcomes: list[Outcome] = []
         for start in range(first, end, length):
@@ -80,7 +81,7 @@ class Worker:
         outcomes = [Outcome(reused=int(stored.sum()))]
         self.advance(0, outcomes[0].reused)
         missing = np.flatnonzero(~stored)
-        for block in block_slices(cell.problem, len(missing)):
+        for block in block_slices(cell.problem, cell.backend, len(missing)):
             reason = self.stop()
             if reason:
                 return [*outcomes, Outcome(stopped=reason)]
@@ -120,5 +121,11 @@ class Worker:
 def traced(cell: Cell) -> Trace:
     """Return what happens to the lanes of a cell."""
     return minimize(
-        cell.problem, cell.optimizer, cell.seeds, steps=cell.steps, points=cell.points, params=cell.params
+        cell.problem,
+        cell.optimizer,
+        cell.seeds,
+        steps=cell.steps,
+        points=cell.points,
+        params=cell.params,
+        **asdict(cell.backend),
     )

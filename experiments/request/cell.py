@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments.engine.backend import Backend
 from experiments.engine.fingerprint import code_fingerprint
 from optim import Optimizer
 from problems import Problem
@@ -18,7 +19,8 @@ class Cell:
     """The runs of one optimizer on one problem, which advance together.
 
     ``runs`` has one row per run: ``run`` (the id), ``optimizer``, ``problem``, ``seed``,
-    ``steps``, and every hyperparameter and constant under the path a user types.
+    ``steps``, ``engine``, ``dtype``, ``device``, and every hyperparameter and constant under the
+    path a user types.
     """
 
     problem: Problem
@@ -27,6 +29,7 @@ class Cell:
     steps: int
     points: int
     params: bool
+    backend: Backend
 
     def take(self, rows: Any) -> Cell:
         """Return the cell with only these rows, given as a slice, a mask or positions."""
@@ -39,4 +42,4 @@ class Cell:
     @property
     def code(self) -> str:
         """The fingerprint of the code that runs this cell."""
-        return code_fingerprint(self.optimizer.name, self.problem.name)
+        return code_fingerprint(self.optimizer.name, self.problem.name, self.backend.engine)

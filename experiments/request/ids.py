@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments.engine.backend import BACKEND
 from experiments.request.settings import plain
 
 
@@ -26,7 +27,7 @@ def run_ids(runs: pd.DataFrame, points: int, params: bool, code: str) -> list[st
     ]
 
 
-COMMON = ("optimizer", "problem", "seed", "steps")
+COMMON = ("optimizer", "problem", "seed", "steps", *BACKEND)
 
 
 def texts_of(settings: pd.DataFrame) -> Iterator[list[str]]:

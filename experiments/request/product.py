@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from experiments.engine.loop import MINIMUM_BLOCK, block_size
+from experiments.engine.backend import BACKEND, Backend, backend_of
+from experiments.engine.blocks import MINIMUM_BLOCK, block_size, dim_of
 from experiments.request.cell import Cell
 from experiments.request.checks import checked_integer
 from experiments.request.ids import run_ids
@@ -21,6 +22,7 @@ from experiments.wording import counted
 from optim import OPTIMIZERS, Optimizer
 from problems import PROBLEMS, Problem
 
+DEFAULTS = {"engine": "auto", "dtype": "float64", "device": "cpu"}
 STRETCH = 1 << 16  # runs whose settings and ids are held at a time
 
 
@@ -81,6 +83,11 @@ class Product:
         problem: Problem = build(PROBLEMS, "problem", self.settings["problem"])
         return problem
 
+    @cached_property
+    def backend(self) -> Backend:
+        """What computes the runs."""
+        return backend_of(self.problem, *(self.settings.get(key, DEFAULTS[key]) for key in BACKEND))
+
     def optimizer(self, first: int, end: int) -> Optimizer:
         """Return the optimizer with a value of each varied hyperparameter for each of these runs."""
         columns = self.columns(first, end)
@@ -106,6 +113,7 @@ class Product:
                 "problem": self.problem.name,
                 "seed": self.columns(first, end)["seed"],
                 "steps": int(self.settings["steps"]),
+                **asdict(self.backend),
                 **{f"optimizer.{f.name}": getattr(optimizer, f.name) for f in fields(optimizer)},
                 **{f"problem.{f.name}": getattr(self.problem, f.name) for f in fields(self.problem)},
             }
@@ -122,6 +130,7 @@ class Product:
             steps=int(self.settings["steps"]),
             points=int(record["points"]),
             params=bool(record["params"]),
+            backend=self.backend,
         )
         cell.runs.insert(0, "run", run_ids(cell.runs, cell.points, cell.params, cell.code))
         return cell
@@ -132,7 +141,8 @@ def product_of(settings: Settings, axes: Axes, drawn: Mapping[str, Any] | None =
 
     Args:
         settings: ``optimizer`` and ``problem`` (a name and values each), ``seed``,
-            ``steps``, ``record.points`` and ``record.params``, nested as in conf/.
+            ``steps``, ``record.points`` and ``record.params``, nested as in conf/; if it likes
+            ``engine``, ``dtype`` and ``device``.
         axes: values for ``seed`` or ``optimizer.<hyperparameter>``; seeds vary slowest.
         drawn: values of hyperparameters that vary together, all of one length: the
             points of a search. They are one more axis, the fastest.
@@ -147,7 +157,7 @@ def product_of(settings: Settings, axes: Axes, drawn: Mapping[str, Any] | None =
     levels = {key: list(dict.fromkeys(values)) for key, values in {"seed": seeds, **others}.items()}
     points = {key: np.asarray(values) for key, values in (drawn or {}).items()}
     product = Product(settings, levels, points)
-    assert product.problem is not None  # made here, so that what is wrong with it is said here
+    assert product.backend is not None  # made here, so that what is wrong with it is said here
     check_count(product)
     for stretch in product.stretches(end=product.runs_a_seed):
         product.optimizer(*stretch)
@@ -188,9 +198,9 @@ def check_history(product: Product) -> None:
     runs = len(product) + -len(product) % MINIMUM_BLOCK
     columns = 4 + len(problem.metric_names)  # loss, suboptimality, grad_norm, distance
     if record["params"]:  # the parameters and their rates
-        columns += 2 * len(problem.instance(np.zeros(1, dtype=np.int64)).start)
+        columns += 2 * dim_of(problem)
     if 8 * points * columns * runs > MOST_HISTORY:
-        size = 8 * points * columns * min(runs, block_size(problem))
+        size = 8 * points * columns * min(runs, block_size(problem, product.backend))
         if size > MOST_HISTORY:
             raise ValueError(
                 f"record.points={points} of {problem.name}: the history of the runs that advance together "

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from experiments.engine.loop import recorded_steps
+from experiments.engine.recorded import recorded_steps
 from experiments.request.ids import run_ids
 from experiments.store import Store
 from experiments.store.columns import as_frame

@@ -51,8 +51,8 @@ def ends_of(values: np.ndarray[Any, Any]) -> tuple[float, float]:
     return (-np.inf, np.inf) if np.isnan(low) else (float(low), float(high))
 
 
-def bounds_in(file: Path, settings: Sequence[str], code: str | None = None) -> Bounds:
-    """Return the bounds of the runs in a file; of none if other code than this made them.
+def bounds_in(file: Path, settings: Sequence[str], codes: Sequence[str] | None = None) -> Bounds:
+    """Return the bounds of the runs in a file; of none if other code than one of these made them.
 
     Where the footer is not the one that was written, there are no bounds: there may be any run.
     """
@@ -62,7 +62,7 @@ def bounds_in(file: Path, settings: Sequence[str], code: str | None = None) -> B
             footer = pq.read_metadata(file)
     except Damaged:
         return Bounds(np.full(len(settings), -np.inf), np.full(len(settings), np.inf))
-    if code is not None and (footer.metadata or {}).get(b"code") != code.encode():
+    if codes is not None and (footer.metadata or {}).get(b"code", b"").decode() not in codes:
         return Bounds(np.full(len(settings), np.inf), np.full(len(settings), -np.inf))
     place = {footer.schema.column(i).path: i for i in range(footer.num_columns)}
     groups = [footer.row_group(group) for group in range(footer.num_row_groups)]

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from experiments.engine.backend import BACKEND
 from experiments.request.limits import FIRST_TUNING_SEED
 from experiments.store.parquet import read_table, readable
 
@@ -100,13 +101,14 @@ def most_seeds(runs: Integers, most: int) -> int:
 def rows_in(file: Path) -> pd.DataFrame:
     """Return a row a run, in their order, with its settings and what it is counted by.
 
-    Columns: ``instance``, a hash of the problem, its constants and the number of steps;
+    Columns: ``instance``, a hash of the problem, its constants, the number of steps and what computed them;
     ``cell``, of those and the optimizer; ``group``, of those, the hyperparameters, and whether
     the seed is a tuning seed; then seed, optimizer, problem, steps and the constants.
     """
     with readable(file):
         names = pq.read_schema(file).names
-    instance = ["problem", "steps", *(name for name in names if name.startswith("problem."))]
+    constants = [name for name in names if name.startswith("problem.")]
+    instance = ["problem", "steps", *(name for name in BACKEND if name in names), *constants]
     optimizer = ["optimizer", *(name for name in names if name.startswith("optimizer."))]
     table = read_table(file, columns=["seed", *instance, *optimizer])
     frame: pd.DataFrame = table.to_pandas(strings_to_categorical=True)

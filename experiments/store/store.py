@@ -80,6 +80,7 @@ class Store:
             "problem": cell.problem.name,
             "record.points": str(cell.points),
             "record.params": str(cell.params),
+            "engine": cell.backend.engine,
             "code": cell.code,
         }
         write_table(history_table(ids, trace), self.folder / "history" / name, metadata)
@@ -89,7 +90,8 @@ class Store:
     def write_selection(self, chosen: pd.DataFrame, pool: Cell, space: Mapping[str, Any]) -> None:
         """Store how the trials of a search compared, see ``tuning.select``, and in which space."""
         name = file_name(pool.optimizer.name, pool.problem.name, pool.runs["run"])
-        metadata = {"optimizer": pool.optimizer.name, "problem": pool.problem.name, "code": pool.code}
+        metadata = {"optimizer": pool.optimizer.name, "problem": pool.problem.name}
+        metadata |= {"engine": pool.backend.engine, "code": pool.code}
         table = pa.Table.from_pandas(chosen.assign(space=json.dumps(space)), preserve_index=False)
         write_table(table, self.folder / "selections" / name, metadata)
 
@@ -126,9 +128,9 @@ class Store:
             self.look()
         series = f"{optimizer.name}-{problem.name}"
         known = self.catalogues.setdefault(series, Catalogue(settings_of(optimizer, problem)))
-        code = code_fingerprint(optimizer.name, problem.name)
+        codes = [code_fingerprint(optimizer.name, problem.name, engine) for engine in problem.engines]
         for name in self.waiting.pop(series, ()):
-            known.add(name, bounds_in(self.folder / "runs" / name, known.settings, code))
+            known.add(name, bounds_in(self.folder / "runs" / name, known.settings, codes))
         names = known.meeting(bounds_of(values, known.settings))
         return [self.folder / "runs" / name for name in names if name not in self.unreadable]
 
@@ -301,7 +303,7 @@ class Footer(NamedTuple):
     Attributes:
         rows: how many there are.
         code: the fingerprint of the code that made it; empty if there is none.
-        optimizer, problem: of its rows.
+        optimizer, problem, engine: of its rows.
         params: True if their histories have the parameters, as text; empty if that is not told.
     """
 
@@ -309,14 +311,17 @@ class Footer(NamedTuple):
     code: str
     optimizer: str
     problem: str
+    engine: str
     params: str
 
     @property
     def is_current(self) -> bool:
         """Whether the code that made the file is the code as it is now."""
         try:
-            return bool(self.code) and code_fingerprint(self.optimizer, self.problem) == self.code
-        except KeyError:  # an optimizer or problem that is no longer registered
+            return bool(self.code) and self.code == code_fingerprint(
+                self.optimizer, self.problem, self.engine
+            )
+        except KeyError:  # an optimizer, problem or engine that is no longer known
             return False
 
 
@@ -329,7 +334,7 @@ def footer_of(file: Path) -> Footer:
     with readable(file):
         check_footer(file)
         found = pq.read_metadata(file)
-        keys = (b"code", b"optimizer", b"problem", b"record.params")
+        keys = (b"code", b"optimizer", b"problem", b"engine", b"record.params")
         words = ((found.metadata or {}).get(key, b"").decode() for key in keys)
         return Footer(found.num_rows, *words)
 

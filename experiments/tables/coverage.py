@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, asdict, fields
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from experiments.engine.backend import Backend
 from experiments.tables import PAIR, hyperparameters, text
 from experiments.tables.varying import columns_of
 from optim import OPTIMIZERS
@@ -59,6 +60,7 @@ def filling(settings: pd.DataFrame, at: pd.DataFrame, seeds: Iterable[int], wher
     distinct = settings[list(axes)].drop_duplicates()
     wanted = np.unique(np.asarray(list(seeds)))
     words = [f"optimizer={name}", *problem_words(at.iloc[0]), f"steps={text(at['steps'].iloc[0])}"]
+    words += backend_words(at.iloc[0])
     words.append(f"seed={number_list(wanted)}")
     searched = len(distinct) < np.prod([max(len(values), 1) for values in axes.values()])
     if searched:  # no grid: trials of a search
@@ -79,6 +81,13 @@ def problem_words(row: pd.Series) -> list[str]:
         if constant in defaults and not same(row[key], defaults[constant]) and row[key] == row[key]:
             words.append(f"{key}={text(row[key], DIGITS)}")
     return words
+
+
+def backend_words(row: pd.Series) -> list[str]:
+    """Return the words for what computed a run, where that is not the default of its problem."""
+    name = str(row["problem"]).split()[0]
+    usual = asdict(Backend(PROBLEMS[name].engines[0] if name in PROBLEMS else ""))
+    return [f"{key}={row[key]}" for key in usual if key in row and row[key] == row[key] != usual[key]]
 
 
 def hyperparameter_words(name: str, axes: Mapping[str, Sequence[Any]]) -> list[str]:

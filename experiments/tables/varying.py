@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments.engine.backend import BACKEND
+
 LR = "optimizer.lr"
 PAIR = ["problem", "optimizer"]
 
@@ -22,16 +24,22 @@ def problem_labels(runs: pd.DataFrame) -> pd.Series:
     """Return each run's problem with its varying constants, ``rosenbrock dim=10``.
 
     An ordered categorical, by name and then by the constants' values. The number of
-    steps counts as a constant. Labels that are there already are kept.
+    steps, engine, dtype and device count as constants. Labels that are there already are kept.
     """
     if isinstance(runs["problem"].dtype, pd.CategoricalDtype) and runs["problem"].cat.ordered:
         return runs["problem"].cat.remove_unused_categories()
-    return constant_labels(runs, ["steps"])
+    return constant_labels(runs, ["steps", *backend_columns(runs)])
 
 
 def instance_labels(runs: pd.DataFrame) -> pd.Series:
     """Return the labels of ``labelled`` runs without the number of steps, which is no instance."""
-    return constant_labels(runs.assign(problem=runs["problem"].astype(str).str.split().str[0]), [])
+    named = runs.assign(problem=runs["problem"].astype(str).str.split().str[0])
+    return constant_labels(named, backend_columns(runs))
+
+
+def backend_columns(runs: pd.DataFrame) -> list[str]:
+    """Return the columns that say what computed the runs, as far as they are there."""
+    return [key for key in BACKEND if key in runs]
 
 
 def constant_labels(runs: pd.DataFrame, more: list[str]) -> pd.Series:
@@ -99,7 +107,7 @@ def settings(runs: pd.DataFrame) -> pd.DataFrame:
     Columns: subject (its name), key, count (of values), values (as text).
     """
     rows = []
-    for column, extra in (("optimizer", []), ("problem", ["steps"])):
+    for column, extra in (("optimizer", []), ("problem", ["steps", *backend_columns(runs)])):
         for name, part in by_name(runs, column) if len(runs) else []:
             for key in varying(part, [*columns_of(part, f"{column}."), *extra]):
                 values = part[key].drop_duplicates().sort_values(na_position="first")

@@ -19,7 +19,7 @@ from experiments.benchmark.measure import Measurement, Plan
 from experiments.benchmark.objectives import OBJECTIVES, Lanes, lanes_of, objective
 from experiments.benchmark.summary import FIRST, RATE, chart, lead, page, table, targets
 from experiments.benchmark.worker import FirstCall, Repetition, first_call, peak_memory_mb, repetition
-from experiments.engine.loop import minimize
+from experiments.engine.minimize import minimize
 from optim.rmsprop import RMSprop
 from problems import Problem
 from problems.quadratic import QuadraticFit

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from command_line import Ended, apart, files, here, start
 
-from experiments.engine.loop import minimize
+from experiments.engine.minimize import minimize
 from experiments.grid import ended as ended_module
 from experiments.grid import pool
 from experiments.grid import worker as work

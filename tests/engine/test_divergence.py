@@ -1,11 +1,12 @@
 """Lanes that diverge, and lanes that stall."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
+from array_api_compat import array_namespace
 from contracts import (
     OPTIMIZER_VARIANTS,
     Case,
@@ -24,7 +25,8 @@ from lanes import (
     first_hits,
 )
 
-from experiments.engine.loop import has_overflowed, minimize
+from experiments.engine.minimize import minimize
+from experiments.engine.overflow import has_overflowed
 from experiments.engine.trace import Trace
 from optim import OPTIMIZERS, Optimizer
 from problems import PROBLEMS, Instance, Problem
@@ -36,7 +38,7 @@ def fate(instance: Instance, optimizer: Optimizer, steps: int) -> tuple[int, np.
     state = optimizer.init(params)
     for step in range(1, steps + 1):
         with np.errstate(all="ignore"):
-            updates, state = optimizer.update(instance.loss_and_grad(params, None)[1], state, params)
+            updates, state = optimizer.update(instance.loss_and_grad(params)[1], state, params)
             moved = params + updates
             loss = instance.loss(moved)
         if not (np.isfinite(moved[:, 0]).all() and np.isfinite(loss[0])):
@@ -94,26 +96,28 @@ def test_without_eps_a_gradient_of_exactly_zero_diverges_at_the_first_step(name:
 class Wall(Problem):
     """x^2 in one dimension, but infinite below zero; the seed decides where a lane begins."""
 
+    engines = ("numpy", "jax")
     floats_per_lane = 1
     metric_names = ()
     starts = (1.0, 0.0, -1.0)
 
     def instance(self, seeds: np.ndarray) -> Instance:
-        return BehindTheWall(np.array(self.starts)[seeds][None, :])
+        return BehindTheWall(**bounds(np.array(self.starts)[seeds][None, :]))
 
 
+def bounds(start: np.ndarray) -> dict[str, np.ndarray]:
+    return {"start": start, "minimum": np.zeros(start.shape[1]), "minimiser": np.zeros_like(start)}
+
+
+@dataclass(frozen=True, kw_only=True)
 class BehindTheWall(Instance):
     """The function itself."""
 
-    def __init__(self, start: np.ndarray) -> None:
-        self.start = start
-        self.minimum = np.zeros(start.shape[1])
-        self.minimiser = np.zeros_like(start)
-
     def loss(self, params: np.ndarray) -> np.ndarray:
-        return np.where(params[0] < 0, np.inf, params[0] ** 2)
+        xp = array_namespace(params)
+        return xp.where(params[0] < 0, xp.inf, params[0] ** 2)
 
-    def loss_and_grad(self, params: np.ndarray, step: int | None) -> tuple[np.ndarray, np.ndarray]:
+    def loss_and_grad(self, params: np.ndarray, batch: None = None) -> tuple[np.ndarray, np.ndarray]:
         return self.loss(params), 2 * params
 
 
@@ -121,32 +125,28 @@ class Plateau(Wall):
     """The least of x^2 and 1: its loss stays finite wherever x goes."""
 
     def instance(self, seeds: np.ndarray) -> Instance:
-        return OnThePlateau(np.array(self.starts)[seeds][None, :])
+        return OnThePlateau(**bounds(np.array(self.starts)[seeds][None, :]))
 
 
 class OnThePlateau(BehindTheWall):
     """The function itself."""
 
     def loss(self, params: np.ndarray) -> np.ndarray:
-        return np.minimum(params[0] ** 2, 1)
+        return array_namespace(params).clip(params[0] ** 2, None, 1)
 
 
 class Overrated(Wall):
     """The same with a minimum that is too high, as rounding can make it."""
 
     def instance(self, seeds: np.ndarray) -> Instance:
-        instance = super().instance(seeds)
-        instance.minimum = np.full(len(seeds), 0.5)
-        return instance
+        return replace(super().instance(seeds), minimum=np.full(len(seeds), 0.5))
 
 
 class Uncharted(Wall):
     """The same with nothing known about its minimum."""
 
     def instance(self, seeds: np.ndarray) -> Instance:
-        instance = super().instance(seeds)
-        instance.minimum, instance.minimiser = np.full(len(seeds), np.nan), None
-        return instance
+        return replace(super().instance(seeds), minimum=np.full(len(seeds), np.nan), minimiser=None)
 
 
 def test_a_diverged_lane_stays_so_even_where_its_formula_would_come_back() -> None:
@@ -293,14 +293,15 @@ class Trap(Wall):
     """x^2 whose gradient is 1e200 below a tenth; the seed decides where a lane begins."""
 
     def instance(self, seeds: np.ndarray) -> Instance:
-        return InTheTrap(np.array((1.0, 0.05))[seeds][None, :])
+        return InTheTrap(**bounds(np.array((1.0, 0.05))[seeds][None, :]))
 
 
 class InTheTrap(BehindTheWall):
     """The function itself."""
 
-    def loss_and_grad(self, params: np.ndarray, step: int | None) -> tuple[np.ndarray, np.ndarray]:
-        return self.loss(params), np.where(np.abs(params) < 0.1, 1e200, 2 * params)
+    def loss_and_grad(self, params: np.ndarray, batch: None = None) -> tuple[np.ndarray, np.ndarray]:
+        xp = array_namespace(params)
+        return self.loss(params), xp.where(xp.abs(params) < 0.1, 1e200, 2 * params)
 
 
 @pytest.mark.parametrize("name", ["rmsprop", "adagrad", "adam"])

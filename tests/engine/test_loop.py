@@ -26,8 +26,10 @@ from lanes import (
     first_hits,
 )
 
-from experiments.engine import loop
-from experiments.engine.loop import minimize, recorded_steps
+from experiments.engine.backend import backend_of
+from experiments.engine.blocks import block_size, block_slices
+from experiments.engine.minimize import minimize
+from experiments.engine.recorded import recorded_steps
 from experiments.engine.trace import TARGETS, Trace
 from optim import Optimizer
 from problems import Problem
@@ -61,11 +63,11 @@ def test_blocks_are_multiples_of_64_and_cover_every_lane_once(
 ) -> None:
     for cache_floats in (0, 5000, 1 << 17):
         monkeypatch.setattr(loop, "CACHE_FLOATS", cache_floats)
-        size = loop.block_size(problem)
+        size = block_size(problem, backend_of(problem))
         assert size >= 64
         assert size % 64 == 0
         lanes = np.arange(2 * size + 3)
-        blocks = [lanes[block] for block in loop.block_slices(problem, len(lanes))]
+        blocks = [lanes[block] for block in block_slices(problem, backend_of(problem), len(lanes))]
         assert [len(block) for block in blocks] == [size, size, 3]
         assert (np.concatenate(blocks) == lanes).all()
 
@@ -156,7 +158,7 @@ def test_each_row_is_what_the_problem_says_at_that_row_of_the_path(problem: Prob
     assert same_bits(trace.path[0], instance.start)
     assert same_bits(trace.path[-1], trace.params)
     for row, params in enumerate(trace.path):
-        loss, grads = instance.loss_and_grad(params, None)
+        loss, grads = instance.loss_and_grad(params)
         assert same_bits(trace.loss[row], loss)
         assert same_bits(trace.suboptimality[row], np.maximum(loss - instance.minimum, 0))
         np.testing.assert_allclose(trace.grad_norm[row], np.linalg.norm(grads, axis=0), rtol=1e-13)
@@ -172,7 +174,7 @@ def test_the_steps_are_those_of_the_optimizer_on_its_gradients(optimizer: Optimi
     params = instance.start
     state = optimizer.init(params)
     for row in range(1, 51):
-        grads = instance.loss_and_grad(params, row - 1)[1]
+        grads = instance.loss_and_grad(params)[1]
         updates, state = optimizer.update(grads, state, params)
         params = params + updates
         assert same_bits(trace.path[row], params)
@@ -183,7 +185,7 @@ def test_a_stochastic_step_uses_the_minibatch_of_the_step_before_it() -> None:
     instance = problem.instance(np.full(64, 3))
     trace = minimize(problem, SGD(lr=0.1), np.full(64, 3), steps=10, points=11, params=True)
     for row in range(1, 11):
-        grads = instance.loss_and_grad(trace.path[row - 1], row - 1)[1]
+        grads = instance.loss_and_grad(trace.path[row - 1], problem.batch(seeds, row - 1))[1]
         assert same_bits(trace.path[row], trace.path[row - 1] - 0.1 * grads)
 
 
@@ -199,7 +201,7 @@ def test_the_rate_of_rmsprop_is_the_articles_formula() -> None:
     trace = minimize(QuadraticFit(), RMSprop(), np.zeros(64), steps=50, points=51, params=True)
     square_avg = np.zeros_like(instance.start)
     for row in range(1, 51):
-        grads = instance.loss_and_grad(trace.path[row - 1], None)[1]
+        grads = instance.loss_and_grad(trace.path[row - 1])[1]
         square_avg = 0.9 * square_avg + 0.1 * grads**2
         np.testing.assert_allclose(trace.rate[row], 0.01 / (np.sqrt(square_avg) + 1e-8), rtol=1e-12)
 

@@ -11,7 +11,7 @@ import pytest
 from contracts import Case, arrays_in, defaults, drawn, form_of, same_bits, with_drawn_lanes
 from omegaconf import OmegaConf
 
-from experiments.engine.loop import has_overflowed
+from experiments.engine.overflow import has_overflowed
 from optim import OPTIMIZERS, Optimizer, Range, hyper, register
 
 DIM, LANES, STEPS = 3, 5, 50

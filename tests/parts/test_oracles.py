@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from contracts import defaults, same_bits
 from omegaconf import OmegaConf
-from problem_cases import LANES, SEEDS, STEP, near_start
+from problem_cases import LANES, SEEDS, STEP, near_start, seen
 from scipy.optimize import rosen, rosen_der
 from scipy.special import logsumexp
 
@@ -39,7 +39,7 @@ def test_quadratic_is_half_the_mean_squared_error_of_the_articles_data(seed: int
     assert same_bits(instance.start[:, 0], start)
     np.testing.assert_allclose(instance.loss(params), mse / 2, rtol=1e-12)
     np.testing.assert_allclose(instance.metrics(params)["mse"], mse, rtol=1e-12)
-    np.testing.assert_allclose(instance.loss_and_grad(params, None)[1], by_hand, rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(instance.loss_and_grad(params)[1], by_hand, rtol=1e-11, atol=1e-11)
     np.testing.assert_allclose(instance.minimiser[:, 0], np.polyfit(x, y, 2), rtol=1e-12)
 
 
@@ -47,7 +47,7 @@ def test_quadratic_is_half_the_mean_squared_error_of_the_articles_data(seed: int
 def test_rosenbrock_is_scipys(dim: int) -> None:
     instance = PROBLEMS["rosenbrock"](dim=dim).instance(np.arange(LANES))
     params = near_start(instance)
-    loss, grads = instance.loss_and_grad(params, None)
+    loss, grads = instance.loss_and_grad(params)
     np.testing.assert_allclose(loss, rosen(params), rtol=1e-13)
     np.testing.assert_allclose(grads, rosen_der(params), rtol=1e-12, atol=1e-10)
 
@@ -131,32 +131,34 @@ def test_the_minibatches_of_an_epoch_are_all_the_data_once() -> None:
     params = near_start(instance)
     for epoch in range(3):
         steps = range(7 * epoch, 7 * epoch + 7)
-        losses, grads = zip(*(instance.loss_and_grad(params, step) for step in steps), strict=True)
-        full_loss, full_grads = instance.loss_and_grad(params, None)
+        losses, grads = zip(*(seen(problem, instance, params, step) for step in steps), strict=True)
+        full_loss, full_grads = instance.loss_and_grad(params)
         np.testing.assert_allclose(np.mean(losses, axis=0), full_loss, rtol=1e-12)
         np.testing.assert_allclose(np.mean(grads, axis=0), full_grads, rtol=1e-10, atol=1e-12)
 
 
 def test_what_is_left_of_an_epoch_is_not_used() -> None:
-    instance = PROBLEMS["logistic"](data="wine", batch_size=20).instance(np.array([4]))
+    problem = PROBLEMS["logistic"](data="wine", batch_size=20)
     for epoch in range(3):  # 133 examples: 6 whole batches
         steps = range(6 * epoch, 6 * epoch + 6)
-        seen = [rows for step in steps for rows, _ in instance.minibatches(20, step)]
-        assert [len(rows) for rows in seen] == [20] * 6
-        assert len(np.unique(np.concatenate(seen))) == 120
+        rows = [problem.batch(np.array([4]), step) for step in steps]
+        assert [batch.shape for batch in rows] == [(20, 1)] * 6
+        assert len(np.unique(rows)) == 120
 
 
 def test_every_epoch_has_a_new_order() -> None:
-    instance = PROBLEMS["logistic"](data="wine", batch_size=19).instance(SEEDS)
-    losses = [instance.loss_and_grad(near_start(instance), 7 * epoch)[0] for epoch in range(4)]
+    problem = PROBLEMS["logistic"](data="wine", batch_size=19)
+    instance = problem.instance(SEEDS)
+    losses = [seen(problem, instance, near_start(instance), 7 * epoch)[0] for epoch in range(4)]
     assert len(np.unique(losses, axis=0)) == 4
 
 
 def test_lanes_that_share_a_seed_share_their_minibatches() -> None:
-    instance = PROBLEMS["logistic"](batch_size=32).instance(SEEDS)
+    problem = PROBLEMS["logistic"](batch_size=32)
+    instance = problem.instance(SEEDS)
     params = np.repeat(near_start(instance)[:, :1], LANES, axis=1)
     for step in range(20):
-        loss, grads = instance.loss_and_grad(params, step)
+        loss, grads = seen(problem, instance, params, step)
         for seed in np.unique(SEEDS):
             lanes = np.flatnonzero(np.equal(SEEDS, seed))
             assert np.ptp(loss[lanes]) == 0
@@ -165,7 +167,8 @@ def test_lanes_that_share_a_seed_share_their_minibatches() -> None:
 
 
 def test_a_batch_of_all_examples_is_the_full_gradient_in_another_order() -> None:
-    instance = PROBLEMS["logistic"](data="wine", batch_size=133).instance(SEEDS)
+    problem = PROBLEMS["logistic"](data="wine", batch_size=133)
+    instance = problem.instance(SEEDS)
     params = near_start(instance)
-    full, batch = (instance.loss_and_grad(params, step)[1] for step in (None, STEP))
+    full, batch = (seen(problem, instance, params, step)[1] for step in (None, STEP))
     np.testing.assert_allclose(batch, full, rtol=1e-10, atol=1e-13)

@@ -4,6 +4,8 @@ import json
 from functools import cache
 from pathlib import Path
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from contracts import defaults, same_bits
@@ -17,7 +19,9 @@ from reference.settings import (
     table,
 )
 
-from experiments.engine.loop import advance, minimize
+from experiments.engine.minimize import minimize
+from experiments.engine.backend import Backend
+from experiments.engine.numpy_loop import Batches, advance
 from experiments.engine.trace import Trace
 from optim import OPTIMIZERS, Optimizer
 from problems import PROBLEMS, Problem
@@ -106,12 +110,14 @@ def test_parameters_and_loss_agree_with_the_peer(library: str, setting: str, pro
 def test_what_is_compared_over_fewer_steps_magnifies_the_smallest_change_beyond_the_tolerance(
     setting: str, problem: str
 ) -> None:
-    instance = make_problem(problem).instance(np.zeros(64, dtype=np.int64))
+    made, seeds = make_problem(problem), np.zeros(64, dtype=np.int64)
+    instance = made.instance(seeds)
     nudges = np.random.default_rng(0).standard_normal(instance.start.shape)
     nudges[:, 0] = 0
-    instance.start = instance.start + 1e-15 * nudges
+    instance = replace(instance, start=instance.start + 1e-15 * nudges)
     rule = OPTIMIZERS[SETTINGS[setting].optimizer](**hyperparameters(setting, problem))
-    path = advance(instance, rule, np.array([0, *STEPS]), True).path[1:]
+    batches = Batches(made, seeds, Backend())
+    path = advance(instance, rule, batches, np.array([0, *STEPS]), made.metric_names, True).path[1:]
     moved = difference(path.swapaxes(1, 2), path[:, None, :, 0]).max(axis=1)
     last = comparable(setting, problem)
     assert (moved[:last] < TOLERANCE).all()
@@ -212,7 +218,7 @@ def test_the_eigenvalues_of_the_hessian_are_the_articles() -> None:
     instance = PROBLEMS["quadratic"]().instance(np.zeros(64, dtype=np.int64))
     columns = np.zeros((3, 64))
     columns[:, :3] = np.eye(3)
-    slopes = instance.loss_and_grad(columns, None)[1]
+    slopes = instance.loss_and_grad(columns)[1]
     hessian = slopes[:, :3] - slopes[:, [3]]
     values = np.linalg.eigvalsh(hessian)
     np.testing.assert_allclose(values, EIGENVALUES, rtol=0, atol=5e-6)

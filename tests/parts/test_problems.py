@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from contracts import PROBLEM_CASES, PROBLEM_VARIANTS, Case, defaults, same_bits
-from problem_cases import LANES, SEEDS, STEP, near_start
+from problem_cases import LANES, SEEDS, STEP, near_start, seen
 from scipy.optimize import minimize as scipy_minimize
 
 from problems import PROBLEMS, Choice, Instance, Numbers, Problem, register
@@ -47,7 +47,7 @@ def test_start_minimum_and_minimiser_are_float64_of_their_shapes(problem: Proble
 @pytest.mark.parametrize("step", [None, 0, STEP])
 def test_loss_and_gradient_are_float64_of_their_shapes(problem: Problem, step: int | None) -> None:
     instance = problem.instance(SEEDS)
-    loss, grads = instance.loss_and_grad(instance.start, step)
+    loss, grads = seen(problem, instance, instance.start, step)
     assert (loss.shape, loss.dtype) == ((LANES,), np.float64)
     assert (grads.shape, grads.dtype) == (instance.start.shape, np.float64)
     assert grads.flags.c_contiguous
@@ -68,11 +68,13 @@ def test_nothing_is_mutated_and_the_same_question_has_the_same_answer(problem: P
     instance = problem.instance(SEEDS)
     params = near_start(instance)
     kept = [params.copy(), instance.start.copy(), SEEDS.copy()]
-    first = (instance.loss(params), *instance.loss_and_grad(params, STEP), *instance.metrics(params).values())
-    second = (
-        instance.loss(params),
-        *instance.loss_and_grad(params, STEP),
-        *instance.metrics(params).values(),
+    first, second = (
+        (
+            instance.loss(params),
+            *seen(problem, instance, params, STEP),
+            *instance.metrics(params).values(),
+        )
+        for _ in range(2)
     )
     assert all(map(same_bits, first, second))
     assert all(map(same_bits, [params, instance.start, SEEDS], kept))
@@ -81,14 +83,27 @@ def test_nothing_is_mutated_and_the_same_question_has_the_same_answer(problem: P
 def test_the_loss_is_what_comes_with_the_gradient_on_all_data(problem: Problem) -> None:
     instance = problem.instance(SEEDS)
     params = near_start(instance)
-    assert same_bits(instance.loss(params), instance.loss_and_grad(params, None)[0])
+    alone, beside = instance.loss(params), instance.loss_and_grad(params)[0]
+    np.testing.assert_allclose(alone, beside, rtol=1e-12 if problem.engines == ("jax",) else 0)
 
 
-def test_a_step_sees_all_data_unless_the_instance_says_that_it_is_stochastic(problem: Problem) -> None:
+def test_a_step_sees_all_data_unless_the_problem_has_batches(problem: Problem) -> None:
     instance = problem.instance(SEEDS)
     params = near_start(instance)
-    full, at_step = (instance.loss_and_grad(params, step)[1] for step in (None, STEP))
-    assert same_bits(full, at_step) == (not instance.stochastic)
+    full, at_step = (seen(problem, instance, params, step) for step in (None, STEP))
+    assert same_bits(full[1], at_step[1]) == (problem.batch(SEEDS, STEP) is None)
+    assert same_bits(full[0], at_step[0]) == (problem.batch(SEEDS, STEP) is None or instance.loss_is_exact)
+
+
+def test_batches_of_many_steps_are_those_of_each_step_and_of_each_seed(problem: Problem) -> None:
+    together = problem.batches(SEEDS, STEP, 40)
+    if together is None:
+        pytest.skip("steps see all data")
+    assert together.shape[0] == 40
+    assert together.shape[-1] == LANES
+    for step in (0, 39):
+        assert same_bits(together[step], problem.batch(SEEDS, STEP + step))
+        assert same_bits(together[step][..., [2]], problem.batch(SEEDS[[2]], STEP + step))
 
 
 def test_what_a_lane_gets_depends_on_its_own_seed_only(problem: Problem) -> None:
@@ -106,12 +121,13 @@ def test_a_lane_has_the_same_loss_and_gradient_in_any_company_of_64(
     problem: Problem, step: int | None
 ) -> None:
     lane = 2
-    mixed, uniform = problem.instance(SEEDS), problem.instance(np.full(LANES, SEEDS[lane]))
+    same = np.full(LANES, SEEDS[lane])
+    mixed, uniform = problem.instance(SEEDS), problem.instance(same)
     params = near_start(mixed)
     others = np.roll(params, 5, axis=1)
     others[:, -1] = params[:, lane]
-    loss, grads = mixed.loss_and_grad(params, step)
-    other_loss, other_grads = uniform.loss_and_grad(others, step)
+    loss, grads = seen(problem, mixed, params, step)
+    other_loss, other_grads = seen(problem, uniform, others, step, same)
     assert same_bits(loss[lane], other_loss[-1])
     assert same_bits(grads[:, lane], other_grads[:, -1])
 
@@ -159,16 +175,17 @@ def unit_directions(dim: int, rng: np.random.Generator) -> np.ndarray:
 
 @pytest.mark.parametrize(("case", "step"), gradients())
 def test_the_gradient_is_the_slope_of_the_loss(case: Case, step: int | None) -> None:
-    instance = case.make().instance(np.full(LANES, 3))
+    problem, seeds = case.make(), np.full(LANES, 3)
+    instance = problem.instance(seeds)
     rng = np.random.default_rng(1)
     point = instance.start[:, :1] + 0.3 * rng.standard_normal((len(instance.start), 1))
     params, directions = np.repeat(point, LANES, axis=1), unit_directions(len(point), rng)
     h = 1e-4
     beyond, before, far, back = (
-        instance.loss_and_grad(params + k * h * directions, step)[0] for k in (1, -1, 2, -2)
+        seen(problem, instance, params + k * h * directions, step, seeds)[0] for k in (1, -1, 2, -2)
     )
     slope = (8 * (beyond - before) - (far - back)) / (12 * h)  # exact but for terms in h^4
-    expected = (instance.loss_and_grad(params, step)[1] * directions).sum(axis=0)
+    expected = (seen(problem, instance, params, step, seeds)[1] * directions).sum(axis=0)
     np.testing.assert_allclose(slope, expected, rtol=1e-8, atol=1e-9 * np.abs(expected).max())
 
 
@@ -186,7 +203,7 @@ def test_the_minimum_is_the_loss_at_the_minimiser(problem: Problem) -> None:
 
 def test_the_gradient_vanishes_at_the_minimiser(problem: Problem) -> None:
     instance = problem.instance(SEEDS)
-    grads = instance.loss_and_grad(known_minimiser(instance), None)[1]
+    grads = instance.loss_and_grad(known_minimiser(instance))[1]
     assert (np.linalg.norm(grads, axis=0) < 1e-10).all()
 
 
@@ -203,7 +220,7 @@ def test_no_solver_beats_the_minimum(problem: Problem, seed: int) -> None:
     instance = problem.instance(np.array([seed]))
 
     def objective(params: np.ndarray) -> tuple[float, np.ndarray]:
-        loss, grads = instance.loss_and_grad(params[:, None], None)
+        loss, grads = instance.loss_and_grad(params[:, None])
         return float(loss[0]), grads[:, 0]
 
     start = instance.start[:, 0]
@@ -217,7 +234,7 @@ def test_loss_and_gradient_are_finite_at_large_parameters(problem: Problem, scal
     instance = problem.instance(SEEDS)
     params = near_start(instance, scale)
     for step in (None, STEP):
-        loss, grads = instance.loss_and_grad(params, step)
+        loss, grads = seen(problem, instance, params, step)
         assert np.isfinite(loss).all()
         assert np.isfinite(grads).all()
         assert not (loss < instance.minimum).any()

@@ -1,15 +1,14 @@
 """Settings and axes to one row per run: the ids, and what is refused."""
 
-import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import fields
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
 from experiments.engine import fingerprint
+from experiments.engine.backend import BACKEND, LOOPS
 from experiments.engine.fingerprint import closure, code_fingerprint, imports
 from experiments.request.cell import Cell
 from experiments.request.checks import checked_integer, checked_study
@@ -160,18 +159,17 @@ def test_each_constant_changes_the_id(name: str, key: str) -> None:
 @pytest.fixture
 def edit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, Callable[[str], str]], None]]:
     """A function that makes the source of one module read otherwise, for its fingerprint only."""
-    read = inspect.getsource
+    read = fingerprint.source_of
 
     def clear() -> None:
         code_fingerprint.cache_clear()
         fingerprint.normal_source.cache_clear()
 
     def replace(name: str, change: Callable[[str], str]) -> None:
-        def source(module: ModuleType) -> str:
-            text = read(module)
-            return change(text) if module.__name__ == name else text
+        def source(module: str) -> str:
+            return change(read(module)) if module == name else read(module)
 
-        monkeypatch.setattr(inspect, "getsource", source)
+        monkeypatch.setattr(fingerprint, "source_of", source)
         clear()
 
     clear()
@@ -181,32 +179,37 @@ def edit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, Callable[[s
 
 
 Edit = Callable[[str, Callable[[str], str]], None]
-READ = closure(("experiments.engine.loop", "optim.rmsprop", "problems.quadratic"))
+READ = {
+    engine: closure((loop, fingerprint.RECORDED, "optim.rmsprop", "problems.quadratic"))
+    for engine, loop in LOOPS.items()
+}
 
 
 def test_a_fingerprint_covers_the_loop_the_optimizer_the_problem_and_what_they_import() -> None:
     used = {
         "experiments.declared",
-        "experiments.engine.loop",
-        "experiments.engine.trace",
-        "optim.base",
-        "optim.rmsprop",
+        *(f"experiments.engine.{name}" for name in ("backend", "blocks", "records", "recorded", "trace")),
+        *("optim.base", "optim.rmsprop", "problems.base", "problems.quadratic"),
     }
-    assert used | {"problems.base", "problems.quadratic"} == READ
+    assert READ["jax"] == used | {"experiments.engine.jax_loop"}
+    numpy = {"experiments.engine.numpy_loop", "experiments.engine.overflow"}
+    assert READ["numpy"] == used - {"experiments.engine.blocks"} | numpy
 
 
-@pytest.mark.parametrize("module", sorted(READ))
-def test_a_change_of_the_code_changes_the_fingerprint_and_the_ids(module: str, edit: Edit) -> None:
-    before, runs = code_fingerprint("rmsprop", "quadratic"), ids()
+@pytest.mark.parametrize(("engine", "module"), [(e, m) for e, found in READ.items() for m in sorted(found)])
+def test_a_change_of_the_code_changes_the_fingerprint_and_the_ids(
+    engine: str, module: str, edit: Edit
+) -> None:
+    before, runs = code_fingerprint("rmsprop", "quadratic", engine), ids(engine=engine)
     edit(module, lambda source: f"{source}\nEXTRA = 1\n")
-    assert code_fingerprint("rmsprop", "quadratic") != before
-    assert ids() != runs
+    assert code_fingerprint("rmsprop", "quadratic", engine) != before
+    assert ids(engine=engine) != runs
 
 
 def test_a_number_in_the_update_changes_the_fingerprint(edit: Edit) -> None:
-    before = code_fingerprint("rmsprop", "quadratic")
+    before = code_fingerprint("rmsprop", "quadratic", "jax")
     edit("optim.rmsprop", lambda source: source.replace("grads**2", "grads**4"))
-    assert code_fingerprint("rmsprop", "quadratic") != before
+    assert code_fingerprint("rmsprop", "quadratic", "jax") != before
 
 
 @pytest.mark.parametrize(
@@ -221,18 +224,18 @@ def test_a_number_in_the_update_changes_the_fingerprint(edit: Edit) -> None:
     ids=["comments", "first docstring", "docstring of a class", "layout", "a string that documents"],
 )
 def test_comments_layout_and_docstrings_change_nothing(change: Callable[[str], str], edit: Edit) -> None:
-    source = inspect.getsource(fingerprint.module("optim.rmsprop"))
+    source = fingerprint.source_of("optim.rmsprop")
     assert change(source) != source
-    before = code_fingerprint("rmsprop", "quadratic")
+    before = code_fingerprint("rmsprop", "quadratic", "jax")
     edit("optim.rmsprop", change)
-    assert code_fingerprint("rmsprop", "quadratic") == before
+    assert code_fingerprint("rmsprop", "quadratic", "jax") == before
 
 
 @pytest.mark.parametrize("module", ["optim.sgd", "problems.rosenbrock", "experiments.store"])
 def test_other_modules_are_not_in_the_fingerprint(module: str, edit: Edit) -> None:
-    before = code_fingerprint("rmsprop", "quadratic")
+    before = code_fingerprint("rmsprop", "quadratic", "jax")
     edit(module, lambda source: f"{source}\nEXTRA = 1\n")
-    assert code_fingerprint("rmsprop", "quadratic") == before
+    assert code_fingerprint("rmsprop", "quadratic", "jax") == before
 
 
 @pytest.mark.parametrize(
@@ -282,7 +285,7 @@ def test_columns_stand_under_the_paths_that_a_user_types() -> None:
     runs = cell(seed=3, steps=7).runs
     hypers = [f"optimizer.{spec.name}" for spec in fields(OPTIMIZERS["rmsprop"])]
     values = [f"problem.{spec.name}" for spec in fields(PROBLEMS["quadratic"])]
-    assert list(runs) == ["run", "optimizer", "problem", "seed", "steps", *hypers, *values]
+    assert list(runs) == ["run", "optimizer", "problem", "seed", "steps", *BACKEND, *hypers, *values]
     row = runs.iloc[0]
     assert (row["optimizer"], row["problem"], row["seed"], row["steps"]) == ("rmsprop", "quadratic", 3, 7)
     assert (row["optimizer.beta"], row["problem.points"]) == (0.9, 100)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from studies import STUDY
 
-from experiments.engine.loop import minimize
+from experiments.engine.minimize import minimize
 from experiments.grid import batch
 from experiments.request.cell import Cell
 from experiments.request.product import cell_of

@@ -14,7 +14,7 @@ import pytest
 from command_line import files
 
 from experiments.engine.fingerprint import code_fingerprint
-from experiments.engine.loop import minimize
+from experiments.engine.minimize import minimize
 from experiments.engine.trace import TARGETS, Trace
 from experiments.request.cell import Cell
 from experiments.request.product import cell_of

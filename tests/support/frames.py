@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.engine.loop import minimize
+from experiments.engine.minimize import minimize
 from experiments.engine.trace import TARGETS, Trace
 from optim import OPTIMIZERS
 from problems import PROBLEMS

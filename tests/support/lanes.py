@@ -5,7 +5,7 @@ from contracts import (
     different_fields,
 )
 
-from experiments.engine.loop import minimize
+from experiments.engine.minimize import minimize
 from experiments.engine.trace import TARGETS
 from optim import OPTIMIZERS, Optimizer
 from problems import PROBLEMS, Problem

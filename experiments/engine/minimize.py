@@ -1,0 +1,77 @@
+"""minimize(): problem, optimizer and seeds -> a trace."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import numpy as np
+
+from experiments.engine.backend import LOOPS, backend_of
+from experiments.engine.blocks import block_slices
+from experiments.engine.recorded import recorded_steps
+from experiments.engine.trace import Trace, join
+from optim.base import Optimizer
+from problems.base import Problem, Seeds
+
+
+def minimize(
+    problem: Problem,
+    optimizer: Optimizer,
+    seeds: Seeds,
+    *,
+    steps: int,
+    points: int = 100,
+    params: bool = False,
+    engine: str = "auto",
+    dtype: str = "float64",
+    device: str = "cpu",
+) -> Trace:
+    """Run one lane for each entry of ``seeds`` and return what happened.
+
+    A lane's numbers are the same bits alone or in any company, under each engine; those of
+    two engines differ by rounding.
+
+    Args:
+        optimizer: its hyperparameters are numbers or arrays of shape (lanes,).
+        seeds: (lanes,), from 0.
+        steps: how many, from 1.
+        points: how many of the steps 0 ... ``steps`` are recorded, from 2.
+        params: whether to record the path of the parameters and their effective rates.
+        engine: numpy; jax, which compiles the same formulas; or auto, what the problem prefers.
+        dtype: float64 or float32, in which all is computed; the trace is float64.
+        device: cpu, or gpu under jax.
+
+    Raises:
+        ValueError: a count is too small, hyperparameters and seeds differ in length, or the
+            problem or the machine does not have what is asked for.
+    """
+    seeds = np.atleast_1d(np.asarray(seeds, dtype=np.int64))
+    check_request(optimizer, seeds, steps, points)
+    backend = backend_of(problem, engine, dtype, device)
+    recorded = recorded_steps(steps, points)
+    run_block = import_module(LOOPS[backend.engine]).run_block
+    with np.errstate(all="ignore"):
+        blocks = [
+            run_block(problem, optimizer.take(lanes), seeds[lanes], recorded, params, backend)
+            for lanes in block_slices(problem, backend, len(seeds))
+        ]
+    return join(blocks)
+
+
+def check_request(optimizer: Optimizer, seeds: Seeds, steps: int, points: int) -> None:
+    """Raise ValueError when there is nothing to run or lengths differ."""
+    if not len(seeds):
+        raise ValueError("seed must be at least one, got none")
+    for key, value, least in (
+        ("steps", steps, 1),
+        ("record.points", points, 2),
+        ("seed", seeds.min(), 0),
+    ):
+        if value < least:
+            raise ValueError(f"{key} must be an integer in [{least}, inf), got {value}")
+    for key in optimizer.hyperparameters():
+        length = np.shape(getattr(optimizer, key))
+        if length not in ((), seeds.shape):
+            raise ValueError(
+                f"{type(optimizer).__name__}: {key} has shape {length}, but seeds have {seeds.shape}"
+            )

@@ -1,0 +1,187 @@
+"""Problems that are a loss and nothing else: gradient, lanes, minibatches and records come by themselves."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, wraps
+from math import prod
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from problems.base import Array, Instance, Problem, Seeds
+from problems.data import batch_rows
+
+# JAX is imported where it is used: a problem can be named, and its runs read, without it
+Arrays = Mapping[str, Any]
+Layout = Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossProblem(Problem):
+    """A problem that is given by the loss of one lane, in ``jax.numpy``; it runs under ``engine=jax``.
+
+    A class gives ``layout``, ``draw`` and ``loss``; if it has data, ``data``; if it has a
+    field ``batch_size``, its gradients see so many of the data at a time, in epochs of a
+    permutation that the lane's seed draws, and the loss on all data is taken at the recorded
+    steps. ``metric_names`` and ``metrics`` record more.
+    """
+
+    engines: ClassVar[tuple[str, ...]] = ("jax",)
+    least: ClassVar[float] = 0.0
+    """The least loss there is, or a lower bound of it."""
+    metric_names: ClassVar[tuple[str, ...]] = ()  # type: ignore[assignment]  # a property of other problems
+    in_turn: ClassVar[bool] = False
+    """Whether lanes take their gradients one after another, which suits large networks on a CPU."""
+
+    @property
+    @abstractmethod
+    def layout(self) -> Layout:
+        """The shape of each of a lane's arrays by its name; the order is that of the flat parameters."""
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator) -> Arrays:
+        """Return where a lane starts, by name, given the generator that its seed makes."""
+
+    @abstractmethod
+    def loss(self, params: Arrays, batch: Any) -> Any:
+        """Return the loss of one lane, given its arrays by name, on a batch of the data or on all.
+
+        ``batch`` has the form of ``data``, with as many examples as there are in it.
+        """
+
+    @property
+    def data(self) -> Any:
+        """The data: a tuple of arrays, the examples first; None if there are none."""
+        return None
+
+    def metrics(self, params: Arrays) -> dict[str, Any]:
+        """Return what else is worth recording of one lane, given its arrays by name."""
+        return {}
+
+    @property
+    def minimiser(self) -> Arrays | None:
+        """Where the least loss is, by name; None if that is not known."""
+        return None
+
+    @property
+    def dim(self) -> int:
+        """How many numbers a lane's arrays hold."""
+        return sum(map(prod, self.layout.values()))
+
+    @property
+    def floats_per_lane(self) -> int:
+        """Guessed from the data that one gradient sees, and the parameters."""
+        examples = getattr(self, "batch_size", None) or (0 if self.data is None else len(self.data[0]))
+        return 4 * self.dim + 8 * examples * max(
+            (shape[-1] for shape in self.layout.values() if shape), default=1
+        )
+
+    def instance(self, seeds: Seeds) -> Losses:
+        distinct, lane = np.unique(seeds, return_inverse=True)
+        drawn = [self.flat(self.draw(np.random.default_rng(seed))) for seed in distinct]
+        minimiser = None if self.minimiser is None else self.flat(self.minimiser)
+        return Losses(
+            start=np.stack(drawn, axis=1).take(lane, axis=1),
+            minimum=np.full(len(seeds), self.least),
+            minimiser=None if minimiser is None else np.repeat(minimiser[:, None], len(seeds), axis=1),
+            problem=self,
+            data=self.data,
+        )
+
+    def batches(self, seeds: Seeds, first: int, count: int) -> NDArray[Any] | None:
+        size = getattr(self, "batch_size", None)
+        return None if size is None else batch_rows(seeds, first, count, size, len(self.data[0]))
+
+    def seen(self, data: Any, drawn: Any) -> Any:
+        """Return what the loss of a lane sees, given its part of ``batches``: here the rows of its batch."""
+        return data if drawn is None else tuple(part[drawn] for part in data)
+
+    def flat(self, arrays: Arrays) -> Array:
+        """Return arrays by name as one row of numbers, (dim,)."""
+        return np.concatenate([np.ravel(np.asarray(arrays[name], dtype=np.float64)) for name in self.layout])
+
+    def arrays(self, flat: Any) -> dict[str, Any]:
+        """Return numbers (dim, ...) as arrays by name, further axes last."""
+        found, first = {}, 0
+        for name, shape in self.layout.items():
+            found[name] = flat[first : first + prod(shape)].reshape(*shape, *flat.shape[1:])
+            first += prod(shape)
+        return found
+
+
+def also_with_numpy(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a method of ``Losses`` take arrays of NumPy as well, and return such: it is then compiled first."""
+
+    @wraps(method)
+    def called(self: Losses, params: Any, batch: Any = None) -> Any:
+        if not isinstance(params, np.ndarray):
+            return method(self, params, batch)
+        import jax
+
+        with jax.enable_x64(params.dtype == np.float64):
+            found = compiled(method, self.problem)(self.data, params, batch)
+            return jax.tree.map(np.asarray, found)
+
+    return called
+
+
+@lru_cache(maxsize=64)
+def compiled(method: Callable[..., Any], problem: LossProblem) -> Callable[..., Any]:
+    """Return a method of ``Losses`` as a compiled function of the data, the parameters and the batch."""
+    import jax
+
+    def function(data: Any, params: Any, batch: Any) -> Any:
+        none = np.zeros(0)
+        return method(Losses(start=none, minimum=none, problem=problem, data=data), params, batch)
+
+    return jax.jit(function)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Losses(Instance):
+    """The losses of many lanes, from that of one."""
+
+    loss_is_exact: ClassVar[bool] = False
+
+    problem: LossProblem
+    data: Any
+
+    def of_lane(self, flat: Any, drawn: Any = None) -> Any:
+        """Return the loss of one lane, given its parameters (dim,), and rows of the data or None for all."""
+        return self.problem.loss(self.problem.arrays(flat), self.problem.seen(self.data, drawn))
+
+    @also_with_numpy
+    def loss(self, params: Any, batch: None = None) -> Any:
+        import jax
+
+        return jax.lax.map(self.of_lane, params.T)
+
+    @also_with_numpy
+    def loss_and_grad(self, params: Any, batch: Any = None) -> tuple[Any, Any]:
+        import jax
+
+        function = jax.value_and_grad(self.of_lane)
+        if batch is None and self.data is not None:  # all of them for all lanes at once is too much
+            loss, grads = jax.lax.map(function, params.T)
+        elif self.problem.in_turn:
+            loss, grads = jax.lax.map(lambda lane: function(*lane), (params.T, batch.T))
+        else:
+            loss, grads = jax.vmap(function, (-1, None if batch is None else -1))(params, batch)
+        return loss, grads.T
+
+    def metrics(self, params: Any) -> dict[str, Any]:
+        return self.metrics_of(params) if self.problem.metric_names else {}
+
+    @also_with_numpy
+    def metrics_of(self, params: Any, batch: None = None) -> dict[str, Any]:
+        """Return the metrics of each lane, (lanes,) each; NaN where parameters are not finite."""
+        import jax
+        import jax.numpy as jnp
+
+        found = jax.lax.map(lambda flat: self.problem.metrics(self.problem.arrays(flat)), params.T)
+        finite = jnp.isfinite(params).all(axis=0)
+        return {name: jnp.where(finite, found[name], jnp.nan) for name in self.problem.metric_names}
