@@ -1,13 +1,14 @@
 """Fixtures that run a test on every registered optimizer and problem, and others."""
 
 import gc
+import os
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 
 import pandas as pd
 import pytest
-from contracts import OPTIMIZER_CASES, PROBLEM_CASES, Case
+from contracts import CASES_BY_ENGINE, OPTIMIZER_CASES, PROBLEM_CASES, Case
 from frames import frames
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
@@ -15,6 +16,7 @@ from hydra.plugins.config_source import ConfigResult, ConfigSource
 from threadpoolctl import threadpool_limits
 
 from experiments.claims import base
+from experiments.engine.backend import ENGINES
 from optim import OPTIMIZERS, Optimizer
 from problems import PROBLEMS, Problem
 
@@ -44,6 +46,16 @@ def pytest_collection_finish() -> None:
 def one_blas_thread() -> Iterator[None]:
     """Multiply matrices here as the loop does, so that bits can be compared."""
     with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def programs_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let all processes of the tests share what is compiled, and leave the user's folder alone."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("LANES_CACHE", str(shared / "programs"))
         yield
 
 
@@ -105,6 +117,19 @@ def problem_case(request: pytest.FixtureRequest) -> Case:
 def problem(problem_case: Case) -> Problem:
     """A problem: a registered one with its defaults, or a variant."""
     return problem_case.make()
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Any:
+    """An engine."""
+    return request.param
+
+
+@pytest.fixture(params=CASES_BY_ENGINE, ids=lambda pair: f"{pair[0]}-{pair[1]}")
+def problem_and_engine(request: pytest.FixtureRequest) -> tuple[Problem, str]:
+    """A problem, as ``problem``, and an engine that runs it."""
+    case, engine = request.param
+    return case.make(), engine
 
 
 # What the tests of claims are given

@@ -241,10 +241,15 @@ def advanced(program: Program, stretch: Stretch, shared: Any, group: Any) -> Any
     return program.called(program.advance, stretch, shared, group)
 
 
-COMPILED = {
+JITTED = {
     device: jax.jit(advanced, static_argnums=0, compiler_options=options)
     for device, options in (("cpu", ON_CPU), ("gpu", ON_GPU))
 }
+
+
+def jitted(program: Program, device: str, *arguments: Any) -> Any:
+    """Return what a program returns, compiled as JAX does it by itself."""
+    return JITTED[device](program, *arguments)
 
 
 # On the host
@@ -257,8 +262,12 @@ def run_block(
     recorded: NDArray[np.int64],
     with_path: bool,
     backend: Backend,
+    call: Callable[..., Any] = jitted,
 ) -> Trace:
-    """Run the lanes of one block, padded, and return their trace without the padding."""
+    """Run the lanes of one block, padded, and return their trace without the padding.
+
+    ``call`` takes a program, a device and arguments, and returns what the program returns.
+    """
     began = time.perf_counter()
     lanes = len(seeds)
     allowed = widths(problem, backend)
@@ -267,7 +276,7 @@ def run_block(
     device = jax.devices(backend.device)[0]
     with jax.enable_x64(backend.dtype == "float64"), jax.default_device(device), PRECISE():
         block = Block(problem, optimizer.take(padded), seeds[padded], width, with_path, backend)
-        trace = block.run(recorded)
+        trace = block.run(recorded, call)
     seconds = np.full(len(padded), (time.perf_counter() - began) / lanes)
     return select(replace(trace, seconds=seconds), slice(0, lanes))
 
@@ -309,12 +318,12 @@ class Block:
         )
         self.shared = self.put({n: v for n, v in data.items() if n not in instance.BY_LANE})
 
-    def run(self, recorded: NDArray[np.int64]) -> Trace:
+    def run(self, recorded: NDArray[np.int64], call: Callable[..., Any]) -> Trace:
         """Take the steps and return what happened."""
         history = History(self.shape, len(recorded), self.problem.metric_names, self.program.with_path)
         lanes = self.shape[1]
         groups = [slice(first, first + self.width) for first in range(0, lanes, self.width)]
-        ends = [self.run_group(group, recorded, history) for group in groups]
+        ends = [self.run_group(group, recorded, history, call) for group in groups]
         params, best_loss, diverged_at, stalled, hits = (
             np.concatenate(parts, axis=-1) for parts in zip(*ends, strict=True)
         )
@@ -322,7 +331,9 @@ class Block:
             recorded, params, best_loss, diverged_at.astype(np.int64), stalled, hits.astype(np.int64)
         )
 
-    def run_group(self, lanes: slice, recorded: NDArray[np.int64], history: History) -> list[NDArray[Any]]:
+    def run_group(
+        self, lanes: slice, recorded: NDArray[np.int64], history: History, call: Callable[..., Any]
+    ) -> list[NDArray[Any]]:
         """Take the steps of a group of lanes, fill in their history, and return how they ended."""
         fixed, carry = (
             self.put(jax.tree.map(partial(chosen, lanes=lanes), part)) for part in (self.fixed, self.start)
@@ -330,7 +341,7 @@ class Block:
         stalled = None
         for stretch, rows, batches in self.stretches(lanes, recorded):
             group = {**fixed, "carry": carry, "batches": batches}
-            carry, values, stalled = COMPILED[self.backend.device](self.program, stretch, self.shared, group)
+            carry, values, stalled = call(self.program, self.backend.device, stretch, self.shared, group)
             kept = {name: np.asarray(value)[: len(rows)] for name, value in values.items()}
             history.record(
                 slice(rows.start, rows.stop), kept, kept.pop("path", None), kept.pop("rate", None), lanes

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 
 import numpy as np
 
-from experiments.engine.backend import LOOPS, backend_of
+from experiments.engine.backend import LOOPS, Backend, backend_of
 from experiments.engine.blocks import block_slices
 from experiments.engine.recorded import recorded_steps
 from experiments.engine.trace import Trace, join
@@ -49,13 +51,21 @@ def minimize(
     check_request(optimizer, seeds, steps, points)
     backend = backend_of(problem, engine, dtype, device)
     recorded = recorded_steps(steps, points)
-    run_block = import_module(LOOPS[backend.engine]).run_block
+    run_block = loop_of(backend)
     with np.errstate(all="ignore"):
         blocks = [
             run_block(problem, optimizer.take(lanes), seeds[lanes], recorded, params, backend)
             for lanes in block_slices(problem, backend, len(seeds))
         ]
     return join(blocks)
+
+
+def loop_of(backend: Backend) -> Callable[..., Trace]:
+    """Return what runs a block; JAX is imported here, if it is asked for."""
+    run_block: Callable[..., Trace] = import_module(LOOPS[backend.engine]).run_block
+    if backend.engine == "numpy":
+        return run_block
+    return partial(run_block, call=import_module("experiments.engine.programs").call)
 
 
 def check_request(optimizer: Optimizer, seeds: Seeds, steps: int, points: int) -> None:

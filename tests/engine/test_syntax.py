@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from experiments.engine.backend import LOOPS
-from experiments.engine.fingerprint import RECORDED, closure, source_of
+from experiments.engine.fingerprint import RECORDED
+from experiments.engine.sources import closure, source_of
 from experiments.engine.syntax import canonical
 from optim import OPTIMIZERS
 from problems import PROBLEMS
@@ -32,7 +33,7 @@ def test_a_kept_source_has_the_words_that_it_had_under_other_pythons() -> None:
 def test_the_kept_source_has_all_the_syntax_that_ids_may_hang_on() -> None:
     roots = (cls.__module__ for registry in (OPTIMIZERS, PROBLEMS) for cls in registry.values())
     found = closure((*LOOPS.values(), RECORDED, *roots))
-    assert {*LOOPS.values(), "optim.adam", "problems.mlp"} <= found
+    assert {*LOOPS.values(), "optim.adam", "problems.networks.mlp"} <= found
     used = set().union(*(kinds(source_of(name)) for name in found))
     assert used <= kinds(KEPT.read_text(encoding="utf-8"))
 

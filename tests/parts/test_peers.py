@@ -1,10 +1,9 @@
 """Our numbers against other people's: PyTorch, Optax, and the article's own loop."""
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,8 +18,8 @@ from reference.settings import (
     table,
 )
 
-from experiments.engine.minimize import minimize
 from experiments.engine.backend import Backend
+from experiments.engine.minimize import minimize
 from experiments.engine.numpy_loop import Batches, advance
 from experiments.engine.trace import Trace
 from optim import OPTIMIZERS, Optimizer

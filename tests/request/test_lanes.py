@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.engine import fingerprint
+from experiments.engine import fingerprint, sources
 from experiments.engine.backend import BACKEND, LOOPS
-from experiments.engine.fingerprint import closure, code_fingerprint, imports
+from experiments.engine.fingerprint import code_fingerprint
+from experiments.engine.sources import closure, imports
 from experiments.request.cell import Cell
 from experiments.request.checks import checked_integer, checked_study
 from experiments.request.product import cell_of
@@ -159,17 +160,17 @@ def test_each_constant_changes_the_id(name: str, key: str) -> None:
 @pytest.fixture
 def edit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, Callable[[str], str]], None]]:
     """A function that makes the source of one module read otherwise, for its fingerprint only."""
-    read = fingerprint.source_of
+    read = sources.source_of
 
     def clear() -> None:
         code_fingerprint.cache_clear()
-        fingerprint.normal_source.cache_clear()
+        sources.normal_source.cache_clear()
 
     def replace(name: str, change: Callable[[str], str]) -> None:
         def source(module: str) -> str:
             return change(read(module)) if module == name else read(module)
 
-        monkeypatch.setattr(fingerprint, "source_of", source)
+        monkeypatch.setattr(sources, "source_of", source)
         clear()
 
     clear()
@@ -224,7 +225,7 @@ def test_a_number_in_the_update_changes_the_fingerprint(edit: Edit) -> None:
     ids=["comments", "first docstring", "docstring of a class", "layout", "a string that documents"],
 )
 def test_comments_layout_and_docstrings_change_nothing(change: Callable[[str], str], edit: Edit) -> None:
-    source = fingerprint.source_of("optim.rmsprop")
+    source = sources.source_of("optim.rmsprop")
     assert change(source) != source
     before = code_fingerprint("rmsprop", "quadratic", "jax")
     edit("optim.rmsprop", change)

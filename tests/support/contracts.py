@@ -75,6 +75,7 @@ def cases(registry: dict[str, type], variants: dict[str, list[dict[str, Any]]]) 
 
 OPTIMIZER_CASES = cases(OPTIMIZERS, OPTIMIZER_VARIANTS)
 PROBLEM_CASES = cases(PROBLEMS, PROBLEM_VARIANTS)
+CASES_BY_ENGINE = [(case, engine) for case in PROBLEM_CASES for engine in case.cls.engines]
 
 
 def drawn(allowed: Range, rng: np.random.Generator, lanes: int) -> np.ndarray:

@@ -1,0 +1,78 @@
+"""The sources of this project's modules, read and not imported, and what they import from each other."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec, resolve_name
+from pathlib import Path
+
+from experiments.engine.syntax import canonical
+
+PACKAGES = ("optim", "problems", "experiments")
+
+
+def is_ours(name: str) -> bool:
+    """Tell whether a module belongs to this project."""
+    return name.split(".")[0] in PACKAGES
+
+
+def closure(roots: tuple[str, ...]) -> set[str]:
+    """Return the modules of this project that ``roots`` reach by imports, themselves included.
+
+    They are read, not imported: JAX need not be there.
+    """
+    found: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(imports(name))
+    return found
+
+
+def imports(name: str) -> Iterator[str]:
+    """Yield the modules of this project that a module imports, in whatever form."""
+    for node in ast.walk(ast.parse(source_of(name))):
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), package_of(name))
+            found = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        yield from (each for each in found if is_ours(each) and has_source(each))
+
+
+def has_source(name: str) -> bool:
+    """Tell whether there is a file for this name: not for a class, nor for a folder without code."""
+    try:
+        spec = find_spec(name)
+    except ModuleNotFoundError:  # what stands before the last dot is no package
+        return False
+    return spec is not None and spec.has_location
+
+
+@cache
+def normal_source(name: str) -> str:
+    """Return the source of a module as its syntax tree in words."""
+    return canonical(source_of(name))
+
+
+@cache
+def source_of(name: str) -> str:
+    return Path(str(spec_of(name).origin)).read_text(encoding="utf-8")
+
+
+def package_of(name: str) -> str:
+    """Return the package that a module's relative imports start from."""
+    return spec_of(name).parent or ""
+
+
+def spec_of(name: str) -> ModuleSpec:
+    found = find_spec(name)
+    assert found is not None
+    return found
