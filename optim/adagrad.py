@@ -36,7 +36,6 @@ class AdaGrad(Optimizer):
     eps (1e-7) inside the root. Neither has ``lr_decay``.
 
     >>> import numpy as np
-from array_api_compat import array_namespace
     >>> rule = AdaGrad(lr=0.1)
     >>> params = np.array([[1.0]])
     >>> updates, state = rule.update(np.array([[5.0]]), rule.init(params), params)

@@ -48,7 +48,6 @@ class Adam(Optimizer):
     corrects the learning rate instead, which scales eps.
 
     >>> import numpy as np
-from array_api_compat import array_namespace
     >>> rule = Adam(lr=0.1)
     >>> params = np.array([[1.0]])
     >>> updates, state = rule.update(np.array([[5.0]]), rule.init(params), params)

@@ -44,7 +44,6 @@ class RMSprop(Optimizer):
     as 0; PyTorch returns NaN there.
 
     >>> import numpy as np
-from array_api_compat import array_namespace
     >>> rule = RMSprop(lr=0.01)
     >>> params = np.array([[1.0]])
     >>> updates, state = rule.update(2 * params, rule.init(params), params)

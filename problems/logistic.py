@@ -135,8 +135,8 @@ def least_loss(problem: LogisticRegression) -> float:
 def target_of(labels: NDArray[np.int64], outputs: int) -> Array:
     """Return labels of two classes as -1 and 1, (examples, 1); of more, as columns of 0 and 1."""
     if outputs == 1:
-        return 2.0 * labels[:, None] - 1
-    return (labels[:, None] == np.arange(outputs)).astype(np.float64)
+        return np.asarray(2.0 * labels[:, None] - 1, dtype=np.float64)
+    return np.asarray(labels[:, None] == np.arange(outputs), dtype=np.float64)
 
 
 @lru_cache

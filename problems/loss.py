@@ -33,7 +33,7 @@ class LossProblem(Problem):
     engines: ClassVar[tuple[str, ...]] = ("jax",)
     least: ClassVar[float] = 0.0
     """The least loss there is, or a lower bound of it."""
-    metric_names: ClassVar[tuple[str, ...]] = ()  # type: ignore[assignment]  # a property of other problems
+    metric_names: ClassVar[tuple[str, ...]] = ()
     in_turn: ClassVar[bool] = False
     """Whether lanes take their gradients one after another, which suits large networks on a CPU."""
 

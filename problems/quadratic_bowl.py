@@ -80,7 +80,7 @@ class QuadraticBowl(Problem):
             minimiser=np.zeros_like(start),
             grad_noise=self.grad_noise,
             diagonal=None if self.rotated else self.eigenvalues[:, None],
-            hessian=hessian(self) if self.rotated else None,
+            hessian=hessian(self) if self.rotated else np.zeros((0, 0)),
         )
 
     def batches(self, seeds: Seeds, first: int, count: int) -> Array | None:
@@ -114,17 +114,17 @@ def noise_of(seed: int, step: int, dim: int) -> Array:
 class Bowls(Instance):
     """The same bowl for all lanes, from different starts and with different noise.
 
-    Either its ``diagonal`` (dim, 1) or its ``hessian`` (dim, dim) is there.
+    Its Hessian is ``diagonal`` (dim, 1), or where that is None, ``hessian`` (dim, dim).
     """
 
     grad_noise: float
     diagonal: Array | None
-    hessian: Array | None
+    hessian: Array
 
     def loss(self, params: Array) -> Array:
         return self.loss_and_grad(params)[0]
 
     def loss_and_grad(self, params: Array, batch: Array | None = None) -> tuple[Array, Array]:
-        grads = self.diagonal * params if self.hessian is None else self.hessian @ params
+        grads = self.hessian @ params if self.diagonal is None else self.diagonal * params
         loss = 0.5 * (params * grads).sum(axis=0)
         return loss, grads if batch is None else grads + self.grad_noise * batch

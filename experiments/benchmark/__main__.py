@@ -10,14 +10,16 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.benchmark.case import CONTESTANTS, ENGINE
 from experiments.benchmark.grids import LRS, bare_seconds, grid_targets, grids, write_grids
-from experiments.benchmark.machine import machine
+from experiments.benchmark.machine import gpu, machine
 from experiments.benchmark.measure import Measurement, Plan, races
+from experiments.benchmark.networks import measured, network_table, network_targets, rate, write_networks
 from experiments.benchmark.summary import RATE, row, table, targets, write
 from experiments.command_line.command import bad_input_ends_here, command
+from experiments.engine.backend import DEVICES
 from experiments.wording import counted
 from optim import OPTIMIZERS
 
-PARTS = ("engine", "grids")
+PARTS = ("engine", "networks", "grids")
 PROBLEMS = ("quadratic", "logistic", "rosenbrock")
 
 
@@ -26,11 +28,18 @@ def benchmark(config: DictConfig) -> Path:
     with bad_input_ends_here():
         check_names("parts", list(config.parts), list(PARTS))
         check_number("runs", config.runs, LRS)
+        if config.device not in DEVICES:
+            raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {config.device!r}")
         plan = plan_of(config)
     print(machine())
     folder = Path(config.results) / "benchmark"
+    if config.device == "gpu":
+        benchmark_networks("gpu", plan, folder)
+        return folder
     if "engine" in config.parts:
         benchmark_engine(plan, folder)
+    if "networks" in config.parts:
+        benchmark_networks("cpu", plan, folder)
     if "grids" in config.parts:
         benchmark_grids(config.runs, folder)
     return folder
@@ -48,6 +57,20 @@ def benchmark_engine(plan: Plan, folder: Path) -> None:
     for text in targets(rows):
         print(text.replace("**", ""))
     print(f"table, page and figures: {folder}/benchmark.csv, .md, .png, .svg, first_call.png, .svg")
+
+
+def benchmark_networks(device: str, plan: Plan, folder: Path) -> None:
+    """Let networks race a PyTorch loop."""
+    found = []
+    for network, by_name in measured(device, plan.repeats, plan.seconds):
+        found.append((network, by_name))
+        rates = ", ".join(f"{name} {rate(m):.3g}" for name, m in by_name.items())
+        print(f"{network.title}, {network.lanes} lanes, {network.dtype}: {rates} lane-steps/s", flush=True)
+    table, name = network_table(found), "gpu" if device == "gpu" else "networks"
+    write_networks(folder, table, name, gpu() if device == "gpu" else machine())
+    for text in network_targets(table):
+        print(text.replace("**", ""))
+    print(f"table and page: {folder}/{name}.csv, .md")
 
 
 def benchmark_grids(runs: int, folder: Path) -> None:
@@ -71,7 +94,9 @@ def plan_of(config: DictConfig) -> Plan:
     settings = OmegaConf.to_container(config, resolve=True)
     assert isinstance(settings, dict)
     wanted: dict[str, Any] = {
-        str(key): value for key, value in settings.items() if key not in ("results", "parts", "runs")
+        str(key): value
+        for key, value in settings.items()
+        if key not in ("results", "parts", "runs", "device")
     }
     check_names("optimizers", wanted["optimizers"], list(OPTIMIZERS))
     check_names("problems", wanted["problems"], list(PROBLEMS))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -27,6 +27,9 @@ class Case:
         lanes: how many runs.
         steps: how many each of them takes.
         highest_lr: the upper end of the learning rates.
+        constants: of the problem, where they are not the default.
+        recorded: how many steps are recorded, if not one in ten.
+        dtype, device: float64 or float32, on cpu or gpu.
     """
 
     optimizer: str
@@ -34,11 +37,15 @@ class Case:
     lanes: int
     steps: int
     highest_lr: float
+    constants: dict[str, Any] = field(default_factory=dict)
+    recorded: int | None = None
+    dtype: str = "float64"
+    device: str = "cpu"
 
     @property
     def points(self) -> int:
         """How many steps are recorded."""
-        return max(2, self.steps // STEPS_A_POINT)
+        return self.recorded or max(2, self.steps // STEPS_A_POINT)
 
     @property
     def settings(self) -> int:
@@ -62,7 +69,7 @@ class Case:
         return np.arange(self.lanes) // self.settings
 
     def make_problem(self) -> Problem:
-        return PROBLEMS[self.problem]()
+        return PROBLEMS[self.problem](**self.constants)
 
     def make_optimizer(self) -> Optimizer:
         settings: dict[str, Any] = {"lr": self.lr}
@@ -125,6 +132,7 @@ ALL = "best loss, hit times, history"
 BLOCK = 1000
 CONTESTANTS = {
     "engine": Contestant("this engine", ALL, ("engine", "prepare")),
+    "numpy": Contestant("this engine, engine=numpy", ALL, ("engine", "prepare_numpy")),
     "article": Contestant(
         "the article's loop", "loss of each step", ("article_loop", "prepare"), one_by_one=True
     ),
@@ -153,3 +161,14 @@ CONTESTANTS = {
     ),
 }
 ENGINE = "engine"
+TORCH_NETWORK = "torch_network"
+NETWORKS = {
+    ENGINE: CONTESTANTS[ENGINE],
+    TORCH_NETWORK: Contestant(
+        "a PyTorch loop, run by run",
+        "loss of the recorded steps",
+        ("torch_network", "prepare"),
+        needs=("torch",),
+        one_by_one=True,
+    ),
+}

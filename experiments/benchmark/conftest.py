@@ -2,5 +2,5 @@
 
 from importlib.util import find_spec
 
-PEERS = {"torch_peers.py": ["torch"], "optax_peers.py": ["jax", "optax"]}
+PEERS = {"torch_peers.py": ["torch"], "optax_peers.py": ["jax", "optax"], "torch_network.py": ["torch"]}
 collect_ignore = [file for file, needs in PEERS.items() if not all(map(find_spec, needs))]

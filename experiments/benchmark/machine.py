@@ -20,6 +20,13 @@ def machine() -> str:
     )
 
 
+def gpu() -> str:
+    """Return the name of the GPU, with system and versions."""
+    import jax
+
+    return f"one {jax.devices('gpu')[0].device_kind}; {machine().partition('; ')[2]}"
+
+
 def processor() -> str:
     """Return the processor's model."""
     table = Path("/proc/cpuinfo")

@@ -20,7 +20,6 @@ ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-    "JAX_PLATFORMS": "cpu",
 }
 
 
@@ -88,10 +87,10 @@ def races(plan: Plan) -> Iterator[list[Measurement]]:
     one_by_one = [name for name in plan.contestants if CONTESTANTS[name].one_by_one]
     for pair in plan.pairs():
         whole = replace(plan.case(*pair, plan.lanes[-1]), steps=plan.steps)
-        with started(whole, plan, one_by_one) as stay:
+        with started(whole, plan.seconds, one_by_one) as stay:
             for lanes in plan.lanes:
                 case, suited = plan.case(*pair, lanes), plan.suited(lanes)
-                with started(case, plan, [name for name in suited if name not in stay]) as leave:
+                with started(case, plan.seconds, [name for name in suited if name not in stay]) as leave:
                     yield race(case, {name: {**stay, **leave}[name] for name in suited}, plan.repeats)
 
 
@@ -143,7 +142,7 @@ class Worker:
 
 
 @contextmanager
-def started(case: Case, plan: Plan, names: Sequence[str]) -> Iterator[dict[str, Worker]]:
+def started(case: Case, seconds: float, names: Sequence[str]) -> Iterator[dict[str, Worker]]:
     """Start contestants on a case and end them afterwards.
 
     They import on all cores; then each in turn does its first call.
@@ -152,9 +151,9 @@ def started(case: Case, plan: Plan, names: Sequence[str]) -> Iterator[dict[str, 
     with ExitStack() as processes:
         workers = {}
         for index, name in enumerate(names):
-            work = {"contestant": name, "case": asdict(case), "seconds": plan.seconds}
+            work = {"contestant": name, "case": asdict(case), "seconds": seconds}
             work |= {"import_on": free[index % len(free)], "run_on": free[-1]}
-            workers[name] = Worker(name, processes.enter_context(process()), work)
+            workers[name] = Worker(name, processes.enter_context(process(case.device)), work)
         for worker in workers.values():
             worker.wait()
         for worker in workers.values():
@@ -163,9 +162,10 @@ def started(case: Case, plan: Plan, names: Sequence[str]) -> Iterator[dict[str, 
 
 
 @contextmanager
-def process() -> Iterator[subprocess.Popen[str]]:
-    """Start a process that awaits its work, and end it afterwards."""
+def process(device: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a process that awaits its work, and end it afterwards; it keeps no compiled program."""
     environment = os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment |= {"LANES_CACHE": ""} | ({"JAX_PLATFORMS": "cpu"} if device == "cpu" else {})
     command = [sys.executable, "-m", "experiments.benchmark.worker"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, **APART

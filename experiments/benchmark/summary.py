@@ -18,6 +18,7 @@ from experiments.figures.lines import draw_lines
 from experiments.figures.style import (
     BLACK,
     BLUE,
+    BROWN,
     GREEN,
     ORANGE,
     SKY,
@@ -39,6 +40,7 @@ RATE = "lane_steps_per_second"
 FIRST = "first_call_lane_steps_per_second"
 LOOKS = {
     "engine": Look(VERMILLION, "o", ""),
+    "numpy": Look(BROWN, "X", (2, 2)),
     "article": Look(BLACK, "s", (1.2, 1.2)),
     "torch_runs": Look(SKY, "v", (5, 1.2, 1.2, 1.2)),
     "torch_tensor": Look(BLUE, "^", (5, 1.5)),

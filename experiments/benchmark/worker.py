@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from experiments.benchmark.case import CONTESTANTS, Case, Prepared
+from experiments.benchmark.case import CONTESTANTS, NETWORKS, Case, Prepared
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def main() -> None:
     with redirect_stdout(sys.stderr):
         work = json.loads(sys.stdin.readline())
         hold_to(work["import_on"])
-        prepare = CONTESTANTS[work["contestant"]].load()
+        prepare = {**CONTESTANTS, **NETWORKS}[work["contestant"]].load()
         hold_to(work["run_on"])
         answer(answers, {})
         sys.stdin.readline()

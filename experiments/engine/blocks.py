@@ -14,7 +14,8 @@ CACHE_FLOATS = 1 << 18  # 2 MiB: NumPy's fastest block measured over all problem
 STATE_FLOATS = 6  # what optimizer and loop hold for each parameter
 MOST_FLOATS = 1 << 26  # half a GiB: of the compiled engine's block, whose working set XLA lays out
 MOST_LANES = 8192  # of the compiled engine's block: its runs are stored together
-GPU_LANES = 1024  # of a block on a GPU, where it is fast from some thousand lanes on
+GPU_LANES = 1024  # of one call on a GPU, at most: it is fast from some hundred lanes on
+GPU_FLOATS = 1 << 30  # of one call on a GPU: from 4 GB on, with what XLA needs besides
 
 
 @cache
@@ -34,11 +35,12 @@ def multiple(lanes: int, of: int) -> int:
 def widths(problem: Problem, backend: Backend) -> tuple[int, ...]:
     """Return how many lanes one compiled call may hold: a lane's bits are the same in each of these.
 
-    They are a part of what decides a run.
+    They are a part of what decides a run. On a GPU there is one, chosen for its memory.
     """
-    if backend.device == "gpu":
-        return (GPU_LANES,)
-    return problem.widths
+    if backend.device == "cpu":
+        return problem.widths
+    lanes = GPU_FLOATS // (problem.floats_per_lane + STATE_FLOATS * dim_of(problem))
+    return (multiple(min(lanes, GPU_LANES), MINIMUM_BLOCK),)
 
 
 @cache

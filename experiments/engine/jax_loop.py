@@ -19,7 +19,7 @@ from jax.experimental.xla_metadata import set_xla_metadata
 from numpy.typing import NDArray
 
 from experiments.engine.backend import Backend
-from experiments.engine.blocks import widths
+from experiments.engine.blocks import MINIMUM_BLOCK, widths
 from experiments.engine.records import Form, taken_apart
 from experiments.engine.trace import TARGETS, History, Trace, measured, select
 from optim.base import Optimizer
@@ -37,6 +37,7 @@ AS_ONE_CALL = {"xla_cpu_small_call": "true", "inlineable": "false"}
 
 
 logging.getLogger("jax").setLevel(logging.WARNING)  # it tells at length which devices it does not find
+log = logging.getLogger(__name__)
 
 
 class Carry(NamedTuple):
@@ -268,10 +269,37 @@ def run_block(
 
     ``call`` takes a program, a device and arguments, and returns what the program returns.
     """
-    began = time.perf_counter()
-    lanes = len(seeds)
-    allowed = widths(problem, backend)
+    allowed, lanes = widths(problem, backend), len(seeds)
     width = next((width for width in allowed if width >= lanes), allowed[-1])
+    while True:
+        try:
+            return run_lanes(problem, optimizer, seeds, recorded, with_path, backend, width, call)
+        except (MemoryError, jax.errors.JaxRuntimeError) as error:
+            if backend.device == "cpu" or width <= MINIMUM_BLOCK or not is_of_memory(error):
+                raise
+            width //= 2
+            log.warning(
+                f"{problem.name} in calls of {2 * width} lanes does not fit on the GPU: {width} at a time"
+            )
+
+
+def is_of_memory(error: Exception) -> bool:
+    """Tell whether an error says that memory did not suffice."""
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in f"{error}"
+
+
+def run_lanes(
+    problem: Problem,
+    optimizer: Optimizer,
+    seeds: Seeds,
+    recorded: NDArray[np.int64],
+    with_path: bool,
+    backend: Backend,
+    width: int,
+    call: Callable[..., Any],
+) -> Trace:
+    """Run the lanes of one block in calls of ``width`` lanes."""
+    began, lanes = time.perf_counter(), len(seeds)
     padded = np.minimum(np.arange(lanes + -lanes % width), lanes - 1)
     device = jax.devices(backend.device)[0]
     with jax.enable_x64(backend.dtype == "float64"), jax.default_device(device), PRECISE():
@@ -361,7 +389,7 @@ class Block:
                 pauses = np.append(pauses, end)
             batches = self.drawn(lanes, drawn)
             for piece in range(0, len(pauses), most):
-                part = np.int32(pauses[piece : piece + most])
+                part = np.asarray(pauses[piece : piece + most], dtype=np.int32)
                 kept = rows[piece : piece + most]
                 ends = np.append(part, np.full(most - len(part), part[-1]))
                 wanted = np.arange(most) < len(kept)

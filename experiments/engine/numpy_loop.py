@@ -76,7 +76,8 @@ class Batches:
             assert self.drawn is not None
             if self.drawn.dtype.kind == "f":
                 self.drawn = self.drawn.astype(self.dtype, copy=False)
-        return self.drawn[step - self.first]
+        batch: NDArray[Any] = self.drawn[step - self.first]
+        return batch
 
 
 def advance(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import pickle
 import platform
@@ -33,8 +34,38 @@ def call(program: Program, device: str, *arguments: Any) -> Any:
     leaves, form = jax.tree.flatten(arguments)
     key = (program, device, form, tuple((leaf.shape, leaf.dtype) for leaf in leaves))
     if key not in COMPILED:
-        COMPILED[key] = loaded_or_compiled(program, device, arguments, repr(key))
+        found = loaded_or_compiled(program, device, arguments, repr(key))
+        check_fits(found, device)
+        COMPILED[key] = found
     return COMPILED[key](*arguments)
+
+
+def check_fits(program: Any, device: str) -> None:
+    """Raise MemoryError if a compiled program needs more memory than there is.
+
+    What it needs is told by the compiler: its arguments, its results, and what it holds meanwhile.
+    """
+    told = program.memory_analysis()
+    if told is None:
+        return
+    needs = told.argument_size_in_bytes + told.output_size_in_bytes + told.temp_size_in_bytes
+    there = memory_of(device)
+    if needs > there:
+        raise MemoryError(
+            f"the lanes that one call computes take {needs / 2**30:,.1f} GiB, of {there / 2**30:,.1f} that "
+            f"the {device} has; a smaller problem takes less"
+        )
+
+
+@cache
+def memory_of(device: str) -> float:
+    """Return the bytes of memory that a device has; infinite where it does not tell."""
+    if device == "gpu":
+        return float((jax.devices(device)[0].memory_stats() or {}).get("bytes_limit", math.inf))
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, OSError, ValueError):  # not on Windows
+        return math.inf
 
 
 def loaded_or_compiled(program: Program, device: str, arguments: Any, key: str) -> Callable[..., Any]:

@@ -20,7 +20,7 @@ class Form:
 
     def filled(self, data: Data) -> Any:
         """Return a record of this form with these numbers, which are not checked: they may be traced."""
-        record = object.__new__(self.cls)
+        record: Any = object.__new__(self.cls)
         for name, value in (*self.fixed, *data.items()):
             object.__setattr__(record, name, value)
         return record

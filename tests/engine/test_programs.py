@@ -95,6 +95,25 @@ def test_nothing_is_kept_where_no_folder_is_named(monkeypatch: pytest.MonkeyPatc
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_does_not_fit_into_memory_is_said_with_how_much_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(programs, "memory_of", lambda device: 2.0**10)
+    with pytest.raises(MemoryError, match=r"take 0\.0 GiB, of 0\.0 that the cpu has; a smaller problem"):
+        run()
+
+
+def test_the_working_set_is_what_the_compiler_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(
+        programs, "check_fits", lambda program, device: seen.append(program.memory_analysis())
+    )
+    run()
+    [told] = seen
+    assert told.argument_size_in_bytes > 64 * 3 * 8
+    assert programs.memory_of("cpu") > told.temp_size_in_bytes > 0
+
+
 def test_the_oldest_programs_go_when_there_are_too_many(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
