@@ -243,7 +243,7 @@ def test_an_unknown_measure_is_answered_with_those_there_are(study: Path) -> Non
 
 
 def test_a_study_of_older_code_only_says_so(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "code_fingerprint", lambda optimizer, problem: "newer")
+    monkeypatch.setattr(store_module, "code_fingerprint", lambda *_: "newer")
     refused = here(study, "report", "study=full")
     assert refused.err.startswith("error: study=full: its 32 runs are of older code; make some with ")
     assert refused.code == 2

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from studies import STUDY
 
+from experiments.engine.backend import BACKEND
 from experiments.engine.minimize import minimize
 from experiments.grid import batch
 from experiments.request.cell import Cell
@@ -100,8 +101,8 @@ def test_the_ids_of_a_bounded_number_of_files_are_held(
 def test_bounds_in_a_footer_are_those_of_the_runs(tmp_path: Path) -> None:
     some = cell(seed=[7, 3], lr=[0.5, 0.01, 0.02])
     names = settings_of(some.optimizer, some.problem)
-    assert set(some.runs) == {"run", "optimizer", "problem", *names}
-    found, expected = bounds_in(write(Store(tmp_path), some), names, some.code), bounds_of(some.runs, names)
+    assert set(some.runs) == {"run", "optimizer", "problem", *BACKEND, *names}
+    found, expected = bounds_in(write(Store(tmp_path), some), names, [some.code]), bounds_of(some.runs, names)
     ends = dict(zip(names, zip(*expected, strict=True), strict=True))
     assert ends["optimizer.lr"] == (0.01, 0.5)
     assert ends["seed"] == (3, 7)
@@ -116,7 +117,7 @@ def test_what_is_missing_has_no_bounds(tmp_path: Path, batch_size: int | None) -
     problem = {"name": "logistic", "data": "wine", "batch_size": batch_size}
     some = cell_of(SETTINGS | {"problem": problem}, {"seed": [0, 1]})
     names = settings_of(some.optimizer, some.problem)
-    found, expected = bounds_in(write(Store(tmp_path), some), names, some.code), bounds_of(some.runs, names)
+    found, expected = bounds_in(write(Store(tmp_path), some), names, [some.code]), bounds_of(some.runs, names)
     np.testing.assert_array_equal(found, expected)
     at = names.index("problem.batch_size")
     assert found.low[at] == (-np.inf if batch_size is None else 32)
@@ -126,7 +127,7 @@ def test_a_file_without_a_column_may_hold_any_run(tmp_path: Path) -> None:
     some = cell(seed=[0])
     file, names = write(Store(tmp_path), some), settings_of(some.optimizer, some.problem)
     pq.write_table(pq.read_table(file).drop_columns(["steps"]), file)
-    found = bounds_in(file, names, some.code)
+    found = bounds_in(file, names, [some.code])
     assert (found.low[names.index("steps")], found.high[names.index("steps")]) == (-np.inf, np.inf)
     assert Store(tmp_path).has(some).all()  # by its id; the check says what is wrong
 
@@ -134,9 +135,9 @@ def test_a_file_without_a_column_may_hold_any_run(tmp_path: Path) -> None:
 def test_files_of_other_code_meet_nothing(tmp_path: Path) -> None:
     some = cell(seed=[0])
     file, names = write(Store(tmp_path), some), settings_of(some.optimizer, some.problem)
-    for code, expected in ((some.code, [file.name]), ("newer", []), (None, [file.name])):
+    for codes, expected in (([some.code], [file.name]), (["newer"], []), (None, [file.name])):
         catalogue = Catalogue(names)
-        catalogue.add(file.name, bounds_in(file, names, code))
+        catalogue.add(file.name, bounds_in(file, names, codes))
         assert catalogue.meeting(bounds_of(some.runs, names)) == expected
 
 

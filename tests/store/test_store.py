@@ -24,7 +24,7 @@ from optim import OPTIMIZERS
 from problems import PROBLEMS
 
 PROVENANCE = {"python": "3.x", "machine": "somewhere", "commit": "abc", "command": "-m seed=0,1"}
-IDENTITY = ["run", "optimizer", "problem", "seed", "steps"]
+IDENTITY = ["run", "optimizer", "problem", "seed", "steps", "engine", "dtype", "device"]
 ENDING = ["status", "diverged_at", "loss", "best_loss", "suboptimality", "grad_norm", "distance"]
 HITS = [f"hit_1e-{k}" for k in range(1, 9)]
 STEPS = ["run", "step", "loss", "suboptimality", "grad_norm", "distance"]
@@ -325,8 +325,8 @@ def test_runs_of_other_code_are_left_out_and_counted(
     assert store.outdated() == 0
     store.write(*made({"seed": [0]}, "adam"), PROVENANCE)
 
-    def changed(optimizer: str, problem: str) -> str:
-        return "changed" if optimizer == "sgd" else code_fingerprint(optimizer, problem)
+    def changed(optimizer: str, problem: str, engine: str) -> str:
+        return "changed" if optimizer == "sgd" else code_fingerprint(optimizer, problem, engine)
 
     monkeypatch.setattr(store_module, "code_fingerprint", changed)
     assert store.outdated() == 4
