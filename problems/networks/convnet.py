@@ -11,6 +11,7 @@ from problems.loss import Arrays, Layout, LossProblem
 from problems.networks.layers import (
     accuracy,
     activated,
+    check_sizes,
     convolution,
     cross_entropy,
     dense,
@@ -22,7 +23,6 @@ from problems.networks.layers import (
 
 CLASSES = 10
 SIDE = 8
-MOST_PARAMETERS = 250_000  # 64 lanes of them, with all that goes with them, are about a gigabyte
 
 
 @register("convnet")
@@ -67,16 +67,8 @@ class ConvNet(LossProblem):
     test_size: float = constant(0.25, Numbers(low=0.05, high=0.95))
 
     def check(self) -> None:
-        if self.dim > MOST_PARAMETERS:
-            raise ValueError(
-                f"ConvNet: channels={self.channels} make {self.dim:,} parameters, at most {MOST_PARAMETERS:,}"
-            )
-        examples = len(self.split.y_train)
-        if self.batch_size is not None and self.batch_size > examples:
-            raise ValueError(
-                f"ConvNet: batch_size must be at most {examples}, the training examples, "
-                f"got {self.batch_size}"
-            )
+        sizes, examples = f"channels={self.channels}", len(self.split.y_train)
+        check_sizes("ConvNet", sizes, self.dim, self.batch_size, examples)
 
     @property
     def split(self) -> Split:
