@@ -1,5 +1,6 @@
-"""Real data from scikit-learn, split once, and the order in which minibatches go through it."""
+"""Data from scikit-learn and of MNIST-1D, split once, and the order in which minibatches go through it."""
 
+import random
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from problems.base import Array, Seeds
 
-# scikit-learn is imported where it is used: it costs a second that other problems need not pay
+# scikit-learn and mnist1d are imported where they are used: they cost a second that others need not pay
 DATA_SETS = ("breast_cancer", "digits", "wine")
 
 
@@ -32,6 +33,33 @@ def load_split(data: str, test_size: float) -> Split:
     scaler = StandardScaler().fit(x_train)
     x_train, x_test = (np.insert(scaler.transform(part), x.shape[1], 1, axis=1) for part in (x_train, x_test))
     return Split(x_train, x_test, y_train, y_test)
+
+
+@lru_cache
+def load_pixels() -> Array:
+    """Return the pixels of all digits, (examples, 64), from 0 to 1."""
+    from sklearn.datasets import load_digits
+
+    return np.asarray(load_digits(return_X_y=True)[0] / 16, dtype=np.float64)
+
+
+@lru_cache
+def load_mnist1d() -> Split:
+    """Return MNIST-1D (Greydanus & Kobak, 2024), made by its authors' package from their seed and split."""
+    from mnist1d.data import make_dataset
+    from sklearn.preprocessing import StandardScaler
+
+    before = random.getstate(), np.random.get_state()  # the package seeds both
+    try:
+        made = make_dataset()
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+    scaler = StandardScaler().fit(made["x"])
+    x_train, x_test = (
+        np.insert(scaler.transform(made[n]), made["x"].shape[1], 1, axis=1) for n in ("x", "x_test")
+    )
+    return Split(x_train, x_test, made["y"].astype(np.int64), made["y_test"].astype(np.int64))
 
 
 @lru_cache(maxsize=1 << 12)

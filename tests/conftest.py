@@ -20,7 +20,10 @@ from experiments.engine.backend import ENGINES
 from optim import OPTIMIZERS, Optimizer
 from problems import PROBLEMS, Problem
 
-collect_ignore = ["reference/make_reference.py"]  # needs the extra `peers`
+collect_ignore = [  # need the extra `peers`
+    "reference/make_reference.py",
+    "reference/make_networks_a.py",
+]
 collect_ignore_glob = ["trouble/*", "newcomers/*"]  # programs and parts that tests run
 
 

@@ -43,9 +43,22 @@ PROBLEM_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "rosenbrock": [{"dim": 5}, {"perturbation": 0.0}],
     "quadratic_bowl": [{"dim": 20, "rotated": True}, {"dim": 3, "spectrum": "spike"}, {"grad_noise": 1.0}],
     "mlp": [{"activation": "tanh", "hidden": 4, "layers": 2, "l2": 0.01, "batch_size": None}],
+    "convnet": [{"channels": 1, "activation": "tanh", "l2": 0.01, "batch_size": None, "test_size": 0.9}],
+    "autoencoder": [{"hidden": 3, "code": 2, "l2": 0.01, "batch_size": None}],
+    "vae": [{"hidden": 3, "code": 2, "batch_size": None}],
+    "mnist1d": [
+        {"hidden": 2, "activation": "tanh", "l2": 0.01, "batch_size": None},
+        {"network": "conv", "hidden": 1, "activation": "tanh", "batch_size": 16},
+    ],
 }
 
-SMALLER: dict[str, dict[str, Any]] = {"mlp": {"hidden": 4}}
+SMALLER: dict[str, dict[str, Any]] = {
+    "mlp": {"hidden": 4},
+    "convnet": {"channels": 1, "activation": "tanh", "batch_size": 16, "test_size": 0.9},
+    "autoencoder": {"hidden": 3, "code": 2, "batch_size": 16},
+    "vae": {"hidden": 3, "code": 2, "batch_size": 16},
+    "mnist1d": {"hidden": 2, "activation": "tanh", "batch_size": 16},
+}
 """What stands in for the defaults where they would take most of the tests' time."""
 
 
