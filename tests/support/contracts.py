@@ -43,9 +43,16 @@ PROBLEM_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "rosenbrock": [{"dim": 5}, {"perturbation": 0.0}],
     "quadratic_bowl": [{"dim": 20, "rotated": True}, {"dim": 3, "spectrum": "spike"}, {"grad_noise": 1.0}],
     "mlp": [{"activation": "tanh", "hidden": 4, "layers": 2, "l2": 0.01, "batch_size": None}],
+    "matrix_factorisation": [{"size": 5, "rank": 4, "factors": 2}, {"size": 4, "rank": 1, "factors": 4}],
+    "deep_linear": [{"depth": 1, "width": 3}, {"depth": 2, "width": 4, "scale": 0.01}],
+    "noisy_quadratic": [{"dim": 3, "condition": 100.0, "batch_size": None}, {"dim": 5, "batch_size": 2}],
 }
 
-SMALLER: dict[str, dict[str, Any]] = {"mlp": {"hidden": 4}}
+SMALLER: dict[str, dict[str, Any]] = {
+    "mlp": {"hidden": 4},
+    "matrix_factorisation": {"size": 6, "rank": 2, "factors": 2},
+    "deep_linear": {"width": 3},
+}
 """What stands in for the defaults where they would take most of the tests' time."""
 
 
