@@ -69,4 +69,4 @@ class DeepLinear(LossProblem):
         import jax.numpy as jnp
 
         product = reduce(lambda below, layer: layer @ below, params.values())
-        return 0.5 * ((product - jnp.asarray(self.teacher)) ** 2).sum()
+        return 0.5 * ((product - jnp.asarray(self.teacher, product.dtype)) ** 2).sum()

@@ -76,4 +76,4 @@ class MatrixFactorisation(LossProblem):
 
         product = params["left"] @ params["right"].T
         target = of_singular_values(tuple(self.singular_values), self.size)
-        return 0.5 * ((product - jnp.asarray(target)) ** 2).mean()
+        return 0.5 * ((product - jnp.asarray(target, product.dtype)) ** 2).mean()

@@ -46,12 +46,16 @@ PROBLEM_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "matrix_factorisation": [{"size": 5, "rank": 4, "factors": 2}, {"size": 4, "rank": 1, "factors": 4}],
     "deep_linear": [{"depth": 1, "width": 3}, {"depth": 2, "width": 4, "scale": 0.01}],
     "noisy_quadratic": [{"dim": 3, "condition": 100.0, "batch_size": None}, {"dim": 5, "batch_size": 2}],
+    "char_rnn": [{"cell": "tanh", "hidden": 2, "length": 32, "batch_size": None}],
+    "transformer": [{"width": 3, "heads": 1, "length": 32, "batch_size": None}],
 }
 
 SMALLER: dict[str, dict[str, Any]] = {
     "mlp": {"hidden": 4},
     "matrix_factorisation": {"size": 6, "rank": 2, "factors": 2},
     "deep_linear": {"width": 3},
+    "char_rnn": {"hidden": 3, "length": 4, "batch_size": 4},
+    "transformer": {"width": 4, "length": 8, "batch_size": 4},
 }
 """What stands in for the defaults where they would take most of the tests' time."""
 
