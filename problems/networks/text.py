@@ -39,4 +39,4 @@ def load_windows(length: int) -> Windows:
 
 def cut(text: NDArray[np.int32], length: int) -> NDArray[np.int32]:
     starts = np.arange(0, len(text) - length, length)
-    return text[starts[:, None] + np.arange(length + 1)]
+    return np.asarray(text[starts[:, None] + np.arange(length + 1)])
