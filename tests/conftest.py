@@ -20,10 +20,9 @@ from experiments.engine.backend import ENGINES
 from optim import OPTIMIZERS, Optimizer
 from problems import PROBLEMS, Problem
 
-collect_ignore = [  # need the extra `peers`
-    "reference/make_reference.py",
-    "reference/make_networks_a.py",
-]
+collect_ignore = [
+    f"reference/make_{name}.py" for name in ("reference", "networks_a", "networks_b")
+]  # need `peers`
 collect_ignore_glob = ["trouble/*", "newcomers/*"]  # programs and parts that tests run
 
 

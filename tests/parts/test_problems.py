@@ -146,7 +146,8 @@ def test_two_seeds_start_apart(name: str) -> None:
 NOISE = "the noise is on the gradient only: no loss has it as its slope"
 
 
-NOT_THE_SLOPE = {("quadratic_bowl(grad_noise=1.0)", STEP): NOISE}
+NOISY = ("quadratic_bowl(grad_noise=1.0)", "noisy_quadratic()", "noisy_quadratic(dim=5, batch_size=2)")
+NOT_THE_SLOPE = {(case, STEP): NOISE for case in NOISY}
 """(problem case, step) -> why differences of the loss are not the gradient."""
 
 

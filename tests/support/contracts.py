@@ -50,6 +50,11 @@ PROBLEM_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"hidden": 2, "activation": "tanh", "l2": 0.01, "batch_size": None},
         {"network": "conv", "hidden": 1, "activation": "tanh", "batch_size": 16},
     ],
+    "matrix_factorisation": [{"size": 5, "rank": 4, "factors": 2}, {"size": 4, "rank": 1, "factors": 4}],
+    "deep_linear": [{"depth": 1, "width": 3}, {"depth": 2, "width": 4, "scale": 0.01}],
+    "noisy_quadratic": [{"dim": 3, "condition": 100.0, "batch_size": None}, {"dim": 5, "batch_size": 2}],
+    "char_rnn": [{"cell": "tanh", "hidden": 2, "length": 32, "batch_size": None}],
+    "transformer": [{"width": 3, "heads": 1, "length": 32, "batch_size": None}],
 }
 
 SMALLER: dict[str, dict[str, Any]] = {
@@ -58,6 +63,10 @@ SMALLER: dict[str, dict[str, Any]] = {
     "autoencoder": {"hidden": 3, "code": 2, "batch_size": 16},
     "vae": {"hidden": 3, "code": 2, "batch_size": 16},
     "mnist1d": {"hidden": 2, "activation": "tanh", "batch_size": 16},
+    "matrix_factorisation": {"size": 6, "rank": 2, "factors": 2},
+    "deep_linear": {"width": 3},
+    "char_rnn": {"hidden": 3, "length": 4, "batch_size": 4},
+    "transformer": {"width": 4, "length": 8, "batch_size": 4},
 }
 """What stands in for the defaults where they would take most of the tests' time."""
 
