@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from problems.base import Array, Instance, Numbers, Problem, Seeds, constant, plain_widths, register
-from problems.quadratic_bowl import noise_of
+from problems.noise import unit_noise
 
 
 @register("noisy_quadratic")
@@ -73,10 +73,7 @@ class NoisyQuadratic(Problem):
     def batches(self, seeds: Seeds, first: int, count: int) -> Array | None:
         if self.batch_size is None:
             return None
-        distinct, lane = np.unique(seeds, return_inverse=True)
-        steps = range(first, first + count)
-        noise = [[noise_of(int(seed), step, self.dim) for seed in distinct] for step in steps]
-        return np.moveaxis(np.array(noise), 1, 2).take(lane, axis=2)
+        return unit_noise(seeds, first, count, self.dim)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """A quadratic with a spectrum of one's choice: the plainest test of conditioning."""
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -18,6 +18,7 @@ from problems.base import (
     plain_widths,
     register,
 )
+from problems.noise import unit_noise
 
 
 @register("quadratic_bowl")
@@ -86,10 +87,7 @@ class QuadraticBowl(Problem):
     def batches(self, seeds: Seeds, first: int, count: int) -> Array | None:
         if not self.grad_noise:
             return None
-        distinct, lane = np.unique(seeds, return_inverse=True)
-        steps = range(first, first + count)
-        noise = [[noise_of(int(seed), step, self.dim) for seed in distinct] for step in steps]
-        return np.moveaxis(np.array(noise), 1, 2).take(lane, axis=2)
+        return unit_noise(seeds, first, count, self.dim)
 
 
 @cache
@@ -102,12 +100,6 @@ def hessian(problem: QuadraticBowl) -> Array:
 
     rotation = ortho_group.rvs(problem.dim, random_state=np.random.default_rng(0))
     return np.asarray(rotation * eigenvalues @ rotation.T)
-
-
-@lru_cache(maxsize=1 << 14)
-def noise_of(seed: int, step: int, dim: int) -> Array:
-    """Return the unit noise that ``seed`` puts on the gradient of that step, shape (dim,)."""
-    return np.random.default_rng([seed, step, 1]).standard_normal(dim)
 
 
 @dataclass(frozen=True, kw_only=True)
