@@ -65,7 +65,8 @@ def benchmark_networks(device: str, plan: Plan, folder: Path) -> None:
     for network, by_name in measured(device, plan.repeats, plan.seconds):
         found.append((network, by_name))
         rates = ", ".join(f"{name} {rate(m):.3g}" for name, m in by_name.items())
-        print(f"{network.title}, {network.lanes} lanes, {network.dtype}: {rates} lane-steps/s", flush=True)
+        lanes = counted(network.lanes, "lane")
+        print(f"{network.title}, {lanes}, {network.dtype}: {rates} lane-steps/s", flush=True)
     table, name = network_table(found), "gpu" if device == "gpu" else "networks"
     write_networks(folder, table, name, gpu() if device == "gpu" else machine())
     for text in network_targets(table):

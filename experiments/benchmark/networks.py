@@ -13,6 +13,7 @@ import pandas as pd
 from experiments.benchmark.case import ENGINE, NETWORKS, TORCH_NETWORK, Case
 from experiments.benchmark.measure import Measurement, race, started
 from experiments.reports.page import table_text
+from experiments.wording import counted
 
 STEPS, RECORDED = 1000, 20
 SMALL = {"hidden": 32, "batch_size": 32}
@@ -95,7 +96,7 @@ def network_targets(table: pd.DataFrame) -> Iterator[str]:
     for _, row in table.iterrows():
         reached = "Reached" if row["times the loop"] >= row["to reach"] else "Not reached"
         yield (
-            f"Target: {row['network']}, {row['lanes']} lanes, {row['dtype']}, {row['to reach']:g} times a "
+            f"Target: {row['network']}, {counted(row['lanes'], 'lane')}, {row['dtype']}, {row['to reach']:g} times a "
             f"PyTorch loop. **{reached}**: {row['times the loop']:.3g} times."
         )
 

@@ -277,10 +277,10 @@ def run_block(
         except (MemoryError, jax.errors.JaxRuntimeError) as error:
             if backend.device == "cpu" or width <= MINIMUM_BLOCK or not is_of_memory(error):
                 raise
-            width //= 2
             log.warning(
-                f"{problem.name} in calls of {2 * width} lanes does not fit on the GPU: {width} at a time"
+                f"{problem.name}: a call does not fit on the GPU; half of its {width} lanes now go in each"
             )
+            width //= 2
 
 
 def is_of_memory(error: Exception) -> bool:

@@ -66,7 +66,7 @@ def check_objective(xp: Any, problem: Problem) -> None:
     seeds = np.arange(5)
     instance, lanes = problem.instance(seeds), lanes_of(xp, problem, seeds)
     evaluate = objective(xp, problem).loss_and_grad
-    expected = instance.loss_and_grad(instance.start, 0)
+    expected = instance.loss_and_grad(instance.start)
     many = evaluate(lanes.start, lanes)
     lane = Lanes(lanes.start[:, 2], lanes.minimiser[:, 2], lanes.minimum[2])
     alone = evaluate(lane.start, lane)

@@ -284,10 +284,10 @@ BAD: list[tuple[list[str], str]] = [
     (["optimizer=3"], f"optimizer must be one of {OPTIMIZER_NAMES}, got '3'"),
     (["optimizer.foo=1"], "optimizer.foo=1: no optimizer has foo; adagrad has lr, lr_decay, "),
     (["-m", "optimizer.foo=1,2"], "optimizer.foo=1,2: no optimizer has foo; adagrad has lr, lr_decay, "),
-    (["problem.foo=1"], "problem.foo=1: no problem has foo; logistic has data, l2, batch_size, test_size; "),
+    (["problem.foo=1"], "problem.foo=1: no problem has foo; autoencoder has hidden, code, l2, batch_size; "),
     (
         ["foo=1"],
-        "foo=1: there is no such key; there are optimizer, problem, +experiment, seed, steps, record",
+        "foo=1: there is no such key; there are optimizer, problem, +experiment, seed, steps, engine, dtype",
     ),
     (["-m", "foo=1,2"], "foo=1: there is no such key; there are optimizer, problem, +experiment, seed, "),
     (["experiment=fit"], "experiment=fit: there is no such key; there are optimizer, problem, +experiment, "),
