@@ -131,7 +131,7 @@ class Contestant:
 ALL = "best loss, hit times, history"
 BLOCK = 1000
 CONTESTANTS = {
-    "engine": Contestant("this engine", ALL, ("engine", "prepare")),
+    "engine": Contestant("this engine, engine=jax", ALL, ("engine", "prepare")),
     "numpy": Contestant("this engine, engine=numpy", ALL, ("engine", "prepare_numpy")),
     "article": Contestant(
         "the article's loop", "loss of each step", ("article_loop", "prepare"), one_by_one=True

@@ -8,7 +8,7 @@ from experiments.engine.minimize import minimize
 from experiments.wording import counted
 
 
-def prepare(case: Case, engine: str = "auto") -> Prepared:
+def prepare(case: Case, engine: str = "jax") -> Prepared:
     """Return the case ready to go.
 
     Raises:

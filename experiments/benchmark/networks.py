@@ -96,8 +96,8 @@ def network_targets(table: pd.DataFrame) -> Iterator[str]:
     for _, row in table.iterrows():
         reached = "Reached" if row["times the loop"] >= row["to reach"] else "Not reached"
         yield (
-            f"Target: {row['network']}, {counted(row['lanes'], 'lane')}, {row['dtype']}, {row['to reach']:g} times a "
-            f"PyTorch loop. **{reached}**: {row['times the loop']:.3g} times."
+            f"Target: {row['network']}, {counted(row['lanes'], 'lane')}, {row['dtype']}, "
+            f"{row['to reach']:g} times a PyTorch loop. **{reached}**: {row['times the loop']:.3g} times."
         )
 
 

@@ -277,9 +277,7 @@ def run_block(
         except (MemoryError, jax.errors.JaxRuntimeError) as error:
             if backend.device == "cpu" or width <= MINIMUM_BLOCK or not is_of_memory(error):
                 raise
-            log.warning(
-                f"{problem.name}: a call does not fit on the GPU; half of its {width} lanes now go in each"
-            )
+            log.warning(f"{problem.name}: a call does not fit on the GPU; half of its lanes now go in each")
             width //= 2
 
 
