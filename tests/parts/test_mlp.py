@@ -21,8 +21,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "whole": {"hidden": 4, "batch_size": None, "l2": 0.01},
 }
 
-CALM = {"relu": 3}
-"""Rows up to which rounding stays small: a unit that is all but off lets RMSprop magnify it."""
+CALM = {"relu": 2}
+"""Rows up to which rounding stays small: RMSprop magnifies it where a gradient is all but 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
