@@ -9,10 +9,17 @@ import numpy as np
 from problems.base import Choice, Numbers, constant, register
 from problems.data import Split, load_split
 from problems.loss import Arrays, Layout, LossProblem
-from problems.networks.layers import accuracy, cross_entropy
+from problems.networks.layers import (
+    accuracy,
+    activated,
+    check_sizes,
+    cross_entropy,
+    dense,
+    half_squares,
+    he,
+)
 
 CLASSES = 10
-MOST_PARAMETERS = 250_000  # 64 lanes of them, with all that goes with them, are about a gigabyte
 
 
 @register("mlp")
@@ -54,16 +61,8 @@ class MLP(LossProblem):
     test_size: float = constant(0.25, Numbers(low=0.05, high=0.95))
 
     def check(self) -> None:
-        if self.dim > MOST_PARAMETERS:
-            raise ValueError(
-                f"MLP: hidden={self.hidden} and layers={self.layers} make {self.dim:,} parameters, "
-                f"at most {MOST_PARAMETERS:,}"
-            )
-        examples = len(self.split.y_train)
-        if self.batch_size is not None and self.batch_size > examples:
-            raise ValueError(
-                f"MLP: batch_size must be at most {examples}, the training examples, got {self.batch_size}"
-            )
+        sizes = f"hidden={self.hidden} and layers={self.layers}"
+        check_sizes("MLP", sizes, self.dim, self.batch_size, len(self.split.y_train))
 
     @property
     def split(self) -> Split:
@@ -80,29 +79,18 @@ class MLP(LossProblem):
         return {f"layer{i}": (outputs, inputs + 1) for i, (inputs, outputs) in enumerate(pairwise(widths))}
 
     def draw(self, rng: np.random.Generator) -> Arrays:
-        gain = 2.0 if self.activation == "relu" else 1.0
-        drawn = {
-            name: np.sqrt(gain / (shape[1] - 1)) * rng.standard_normal(shape)
-            for name, shape in self.layout.items()
-        }
-        for layer in drawn.values():
-            layer[:, -1] = 0
-        return drawn
+        return he(rng, self.layout, gain=2 if self.activation == "relu" else 1)
 
     def loss(self, params: Arrays, batch: Any) -> Any:
         x, y = batch
-        penalty = sum((layer[:, :-1] ** 2).sum() for layer in params.values())
-        return cross_entropy(self.logits(params, x), y) + 0.5 * self.l2 * penalty
+        return cross_entropy(self.logits(params, x), y) + self.l2 * half_squares(params)
 
     def logits(self, params: Arrays, x: Any) -> Any:
         """Return the logits of examples (n, pixels): (n, classes)."""
-        import jax.numpy as jnp
-
         *hidden, last = params.values()
         for layer in hidden:
-            before = x @ layer[:, :-1].T + layer[:, -1]
-            x = jnp.maximum(before, 0) if self.activation == "relu" else jnp.tanh(before)
-        return x @ last[:, :-1].T + last[:, -1]
+            x = activated(dense(x, layer), self.activation)
+        return dense(x, last)
 
     def metrics(self, params: Arrays) -> dict[str, Any]:
         return {"accuracy": accuracy(self.logits(params, self.split.x_test[:, :-1]), self.split.y_test)}
