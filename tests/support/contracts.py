@@ -97,6 +97,7 @@ def cases(registry: dict[str, type], variants: dict[str, list[dict[str, Any]]]) 
 
 OPTIMIZER_CASES = cases(OPTIMIZERS, OPTIMIZER_VARIANTS)
 PROBLEM_CASES = cases(PROBLEMS, PROBLEM_VARIANTS)
+VARIANTS = [case for case in PROBLEM_CASES if case.values in PROBLEM_VARIANTS.get(case.cls.name, [])]
 CASES_BY_ENGINE = [(case, engine) for case in PROBLEM_CASES for engine in case.cls.engines]
 
 
