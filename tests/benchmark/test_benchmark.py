@@ -323,6 +323,8 @@ def test_targets_of_grids_are_told_as_they_are() -> None:
     told = [target.told() for target in grid_targets(WHOLES, bare=28.0)]
     assert [line.partition("**: ")[2] for line in told] == [
         "2 times.",
+        "20 s.",
+        "30 s.",
         "1.07 times.",
         "1.5 GB.",
         "3 GB.",
@@ -331,7 +333,14 @@ def test_targets_of_grids_are_told_as_they_are() -> None:
         "30 s.",
         "1.2 times off.",
     ]
-    assert ["**Not reached**" in line for line in told] == [False] * 5 + [True] + [False] * 2
+    assert ["**Not reached**" in line for line in told] == [
+        False,
+        True,
+        True,
+        *[False] * 4,
+        True,
+        *[False] * 2,
+    ]
 
 
 def test_a_command_is_measured_with_all_its_processes(tmp_path: Path) -> None:
