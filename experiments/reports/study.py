@@ -199,7 +199,7 @@ def rank_tables(by_use: Split, measure: str, where: Where) -> Iterator[Table]:
             if ranks.isna().any(axis=None)
             else ""
         )
-        after = f" after {budget.steps:,} steps" if budget.steps is not None else ""
+        after = f" {budget.said}" if budget.said else ""
         caption = f"Rank of each optimizer's best setting by median {measure}{after}{some}"
         yield Table(budget.named("ranks"), caption, ranks)
 

@@ -32,9 +32,8 @@ def problem_labels(runs: pd.DataFrame) -> pd.Series:
 
 
 def instance_labels(runs: pd.DataFrame) -> pd.Series:
-    """Return the labels of ``labelled`` runs without the number of steps, which is no instance."""
-    named = runs.assign(problem=runs["problem"].astype(str).str.split().str[0])
-    return constant_labels(named, backend_columns(runs))
+    """Return the labels of ``labelled`` runs without steps and what computed them, which are no instance."""
+    return constant_labels(runs.assign(problem=runs["problem"].astype(str).str.split().str[0]), [])
 
 
 def backend_columns(runs: pd.DataFrame) -> list[str]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from experiments.request.limits import FIRST_TUNING_SEED
 from experiments.tables import PAIR, hyperparameters, instance_labels, labelled
 from experiments.tables.coverage import Where, filling, left_out, left_out_row, spans
+from experiments.tables.varying import backend_columns
 
 Seeds = NDArray[np.int64]
 
@@ -262,46 +263,65 @@ def setting_row(lost: pd.DataFrame, plan: Plan, where: Where) -> dict[str, Any]:
     return left_out_row(lost, why, filling(lost, lost, wanted, where))
 
 
-# Budgets of steps
+# Budgets: of steps, and by what computed the runs
 
 
 @dataclass(frozen=True)
 class Budget:
-    """The runs that are compared with each other: each problem instance has one number of steps.
+    """The runs that are compared with each other: each problem instance has one number of steps, one engine.
 
     Attributes:
         steps: that number; None if every problem has but one, though not all the same.
-        split: the runs, with problems named without their steps.
+        backend: engine, dtype and device, as far as some problem has several of them.
+        split: the runs, with problems named without their steps and what computed them.
         where: the words for the study, for the commands that fill holes.
     """
 
     steps: int | None
+    backend: Mapping[str, str]
     split: Split
     where: Where
 
     @property
+    def said(self) -> str:
+        """In words which budget it is; empty if there is but one."""
+        steps = [] if self.steps is None else [f"after {self.steps:,} steps"]
+        words = ", ".join(f"{key}={value}" for key, value in self.backend.items())
+        return " ".join([*steps, *([f"under {words}"] if words else [])])
+
+    @property
     def heading(self) -> str:
-        return "" if self.steps is None else f"### After {self.steps:,} steps"
+        return f"### {self.said[0].upper()}{self.said[1:]}" if self.said else ""
 
     def named(self, name: str) -> str:
         """Return the name of a table or figure of this budget."""
-        return name if self.steps is None else f"{name}_{self.steps}_steps"
+        steps = [] if self.steps is None else [f"{self.steps}_steps"]
+        return "_".join([name, *steps, *self.backend.values()])
 
 
 def budgets(parts: Split, where: Where) -> list[Budget]:
-    """Return the runs by budget, if a problem has several; else all as one."""
+    """Return the runs by budget, if a problem has several; else all as one.
+
+    The same problem under two engines is one problem, compared twice, as after two numbers of steps.
+    """
     by_constants = by_instance(parts)
-    steps = by_constants[0][["problem", "steps"]].drop_duplicates()
-    if not steps["problem"].duplicated().any():
-        return [Budget(None, with_runs(parts, by_constants), where)]
-    return [
-        Budget(int(count), with_runs(parts, [runs[runs["steps"] == count] for runs in by_constants]), where)
-        for count in sorted(steps["steps"].unique())
-    ]
+    keys = ["steps", *backend_columns(parts.runs)]
+    cells = by_constants[0][["problem", *keys]].drop_duplicates()
+    several = cells.groupby("problem", observed=True)[keys].nunique().max()
+    varied = [key for key in keys if several[key] > 1]
+    if not varied:
+        return [Budget(None, {}, with_runs(parts, by_constants), where)]
+    found = []
+    for values in sorted(set(cells[varied].itertuples(index=False, name=None))):
+        at = dict(zip(varied, values, strict=True))
+        chosen = [runs[(runs[varied] == pd.Series(at)).all(axis=1)] for runs in by_constants]
+        steps = int(at.pop("steps")) if "steps" in at else None
+        found.append(Budget(steps, at, with_runs(parts, chosen), where))
+    return found
 
 
 def by_instance(parts: Split) -> list[pd.DataFrame]:
-    """Return all runs, those that choose, and those shown, with problems named without their steps."""
+    """Return all runs, those that choose, and those shown, with problems named by their constants alone."""
     frames = [parts.runs, parts.choosing, parts.shown]
     labels = instance_labels(parts.runs)
     bare = dict(zip(parts.runs["problem"].astype(str), labels, strict=True))

@@ -195,6 +195,40 @@ def test_a_budget_is_no_instance() -> None:
     }
 
 
+def under(runs: pd.DataFrame, engine: str) -> pd.DataFrame:
+    """Return the runs as an engine made them."""
+    return runs.assign(engine=engine, dtype="float64", run=f"{engine}-" + runs["run"])
+
+
+def test_an_engine_is_no_instance() -> None:
+    """Three problems under two engines are three problems, compared twice; which engine is said."""
+    parts = compared(together(under(made(), "jax"), under(made(), "numpy")))
+    said = texts(parts)
+    assert "### Under engine=jax" in said
+    assert "### Under engine=numpy" in said
+    assert said.count("Over 3 problem instances") == 2
+    assert "6 problem" not in said
+    names = {"logistic", "quadratic", "rosenbrock"}
+    assert set(table(parts, "expected_running_time_jax")["problem"]) == names
+
+
+def test_an_engine_that_each_problem_has_alone_makes_no_budget() -> None:
+    runs = together(
+        under(made(problems=("quadratic",)), "numpy"), under(made(problems=("logistic", "rosenbrock")), "jax")
+    )
+    assert "Over 3 problem instances" in texts(compared(runs))
+
+
+def test_steps_and_engines_that_vary_are_compared_each_pair_by_itself() -> None:
+    said = texts(compared(together(under(made(steps=(100, 300)), "jax"), under(made(), "numpy"))))
+    headings = [line for line in said.split("\n") if line.startswith("### ")]
+    assert headings == [
+        "### After 100 steps under engine=jax",
+        "### After 100 steps under engine=numpy",
+        "### After 300 steps under engine=jax",
+    ]
+
+
 def test_problems_with_a_budget_each_are_compared_together() -> None:
     runs = together(
         made(problems=("quadratic",), steps=(100,)), made(problems=("logistic", "rosenbrock"), steps=(300,))
