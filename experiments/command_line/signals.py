@@ -22,6 +22,7 @@ WORDS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
 """The signals that end a command, as far as the system has them, and how it says so."""
 
 PATIENCE = 3.0  # seconds for what must not take any
+DEEP = 1.0  # seconds after which the main thread is deep in something that heeds no signal: a compiled loop
 APART: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {}
 """Arguments for a child process that is a command as well: it ends with this one, in silence."""
 
@@ -37,6 +38,11 @@ def end_when_told() -> None:
     heard = [number for name in WORDS if (number := getattr(signal, name, None)) and not is_ignored(number)]
     for number in heard:
         signal.signal(number, lambda number, _: end(number))
+    if os.name == "posix":
+        heard_at, told_at = os.pipe()
+        os.set_blocking(told_at, False)
+        signal.set_wakeup_fd(told_at, warn_on_full_buffer=False)
+        threading.Thread(target=await_any, args=(heard_at, heard), daemon=True).start()
     if signal.SIGINT in heard and hasattr(signal, "pthread_sigmask"):
         AWAITED.set()
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
@@ -65,6 +71,19 @@ AWAITED, INTERRUPTED = threading.Event(), threading.Event()
 """Whether SIGINT is awaited in a thread, and whether it has come."""
 
 
+def await_any(heard_at: int, heard: list[Any]) -> None:
+    """End the process soon after one of these signals came, if the main thread does not.
+
+    Python calls a handler when the main thread is next between two of its operations, and a call of
+    compiled code may last for minutes. The number of a signal is in the pipe at once.
+    """
+    while True:
+        [number] = os.read(heard_at, 1)
+        if number in heard and not INTERRUPTED.is_set():
+            time.sleep(DEEP)
+            end(number)
+
+
 def await_interrupt(wakes: bool) -> None:
     """Wait for SIGINT and end the process, in the main thread so that nothing goes on beside it.
 
@@ -75,8 +94,8 @@ def await_interrupt(wakes: bool) -> None:
     INTERRUPTED.set()
     if wakes:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
-        threading.Event().wait(PATIENCE)
-    end(signal.SIGINT)  # the main thread is deep in something that heeds no signal
+        threading.Event().wait(DEEP)
+    end(signal.SIGINT)
 
 
 def end(number: int) -> NoReturn:

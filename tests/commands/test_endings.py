@@ -136,6 +136,17 @@ def test_an_interrupt_of_all_processes_is_one_line(
     ends_at_once(process, signal.SIGINT, os.killpg)  # as a terminal does
 
 
+@pytest.mark.parametrize("number", SAID)
+def test_a_compiled_loop_of_hours_ends_with_one_line(tmp_path: Path, number: signal.Signals) -> None:
+    programs = tmp_path / "programs"
+    arguments = ("problem=quadratic", "engine=jax", "steps=100000000", "record.points=3")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("LANES_CACHE", str(programs))
+        process = begun(tmp_path, "experiments.run", *arguments)
+    until(lambda: any(programs.glob("*.program")), process)  # from there on it runs
+    ends_at_once(process, number, os.kill)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["alone", "group"])
 def test_a_command_that_is_terminated_takes_its_workers_along(
