@@ -90,9 +90,10 @@ class Optimizer(ABC):
     def init(self, params: Array) -> Any:
         """Return the state before the first step, for ``params`` of shape (dim, lanes).
 
-        Numbers, arrays whose last axis is the lanes, and None, in tuples, lists,
-        dictionaries or dataclasses. Every number is finite as long as the rule works:
-        a lane that ends with an infinity or NaN in its state has stalled.
+        A NamedTuple, or a tuple, list or dictionary, of numbers, arrays whose last axis is
+        the lanes, and None. Every number is finite as long as the rule works: a lane that
+        ends with an infinity or NaN in its state has stalled. ``params`` is an array of
+        NumPy here under both engines.
         """
 
     @abstractmethod

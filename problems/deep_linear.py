@@ -10,8 +10,6 @@ from problems.base import Array, Numbers, constant, register
 from problems.loss import Arrays, Layout, LossProblem
 from problems.matrices import of_singular_values
 
-MOST_PARAMETERS = 250_000
-
 
 @register("deep_linear")
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +44,7 @@ class DeepLinear(LossProblem):
     scale: float = constant(0.5, Numbers(low=1e-6, high=10))
 
     def check(self) -> None:
-        if self.dim > MOST_PARAMETERS:
-            raise ValueError(
-                f"DeepLinear: depth={self.depth} and width={self.width} make {self.dim:,} parameters, "
-                f"at most {MOST_PARAMETERS:,}"
-            )
+        self.check_size(f"depth={self.depth} and width={self.width} make")
 
     @property
     def teacher(self) -> Array:

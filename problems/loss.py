@@ -16,6 +16,7 @@ from problems.base import Array, Instance, Problem, Seeds
 from problems.data import batch_rows
 
 # JAX is imported where it is used: a problem can be named, and its runs read, without it
+MOST_PARAMETERS = 250_000  # 64 lanes of them, with all that goes with them, are about a gigabyte
 Arrays = Mapping[str, Any]
 Layout = Mapping[str, tuple[int, ...]]
 
@@ -79,6 +80,20 @@ class LossProblem(Problem):
         return 4 * self.dim + 8 * examples * max(
             (shape[-1] for shape in self.layout.values() if shape), default=1
         )
+
+    def check_size(self, made: str) -> None:
+        """Raise ValueError if there are too many parameters; ``made`` says by what: "hidden=9 makes"."""
+        if self.dim > MOST_PARAMETERS:
+            raise ValueError(
+                f"{type(self).__name__}: {made} {self.dim:,} parameters, at most {MOST_PARAMETERS:,}"
+            )
+
+    def check_batch(self, size: int | None, examples: int, of: str = "the training examples") -> None:
+        """Raise ValueError if a batch is larger than the data."""
+        if size is not None and size > examples:
+            raise ValueError(
+                f"{type(self).__name__}: batch_size must be at most {examples}, {of}, got {size}"
+            )
 
     def instance(self, seeds: Seeds) -> Losses:
         distinct, lane = np.unique(seeds, return_inverse=True)

@@ -146,8 +146,7 @@ OF_A_LOSS = [module for module in modules("problems") if "jax" in {n.split(".")[
 
 def test_jax_is_imported_by_the_engine_and_such_problems_only_when_used() -> None:
     places = [
-        "experiments.engine.jax_loop",
-        "experiments.engine.programs",
+        *(f"experiments.engine.{name}" for name in ("jax_loop", "jax_program", "programs")),
         *OF_A_LOSS,
         "experiments.benchmark",
     ]
@@ -163,7 +162,7 @@ def test_optimizers_and_problems_know_numpy_and_themselves_only(module: str) -> 
     assert strangers(module, known) == set()
 
 
-@pytest.mark.parametrize("module", ["numpy_loop", "jax_loop", "trace", "blocks", "minimize"])
+@pytest.mark.parametrize("module", ["numpy_loop", "jax_loop", "jax_program", "trace", "blocks", "minimize"])
 def test_the_loops_know_only_the_two_base_classes(module: str) -> None:
     project = {name for name in imports(f"experiments.engine.{module}") if is_in(name, ROOMS)}
     assert project

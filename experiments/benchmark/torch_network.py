@@ -11,7 +11,7 @@ import torch
 from experiments.benchmark.case import Case, Prepared
 from experiments.engine.recorded import recorded_steps
 from optim.rmsprop import RMSprop
-from problems.data import batch_rows
+from problems.loss import LossProblem
 
 torch.set_num_threads(1)
 
@@ -21,9 +21,9 @@ def prepare(case: Case) -> Prepared:
     device = torch.device("cuda" if case.device == "gpu" else "cpu")
     dtype, problem, rule = getattr(torch, case.dtype), case.make_problem(), case.make_optimizer()
     assert isinstance(rule, RMSprop)
-    x, y = problem.data  # type: ignore[attr-defined]  # of a network
+    assert isinstance(problem, LossProblem)
+    x, y = problem.data
     inputs, labels = torch.tensor(x, dtype=dtype, device=device), torch.tensor(y, device=device)
-    size: int = problem.batch_size  # type: ignore[attr-defined]
     recorded = set(recorded_steps(case.steps, case.points).tolist())
     lanes = cycle(range(case.lanes))
     loss_of = torch.nn.CrossEntropyLoss()
@@ -34,8 +34,9 @@ def prepare(case: Case) -> Prepared:
         optimizer = torch.optim.RMSprop(
             model.parameters(), lr=float(case.lr[lane]), alpha=float(rule.beta), eps=float(rule.eps)
         )
-        rows = batch_rows(case.seeds[[lane]], 0, case.steps, size, len(y))[:, :, 0]
-        batches = torch.tensor(rows.astype(np.int64), device=device)
+        rows = problem.batches(case.seeds[[lane]], 0, case.steps)
+        assert rows is not None
+        batches = torch.tensor(rows[:, :, 0].astype(np.int64), device=device)
         losses = []
         for step in range(case.steps):
             batch = batches[step]

@@ -14,6 +14,7 @@ CACHE_FLOATS = 1 << 18  # 2 MiB: NumPy's fastest block measured over all problem
 STATE_FLOATS = 6  # what optimizer and loop hold for each parameter
 MOST_FLOATS = 1 << 26  # half a GiB: of the compiled engine's block, whose working set XLA lays out
 MOST_LANES = 8192  # of the compiled engine's block: its runs are stored together
+BATCH_NUMBERS = 1 << 20  # of the batches of coming steps that are drawn at a time
 GPU_LANES = 1024  # of one call on a GPU, at most: it is fast from some hundred lanes on
 GPU_FLOATS = 1 << 30  # of one call on a GPU: from 4 GB on, with what XLA needs besides
 

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from experiments.engine.backend import Backend
+from experiments.engine.blocks import BATCH_NUMBERS
 from experiments.engine.overflow import has_overflowed
 from experiments.engine.records import with_floats
 from experiments.engine.trace import History, Ladder, Trace, measured, select
 from optim.base import Optimizer
 from problems.base import Array, Instance, Problem, Seeds
 
-BATCH_NUMBERS = 1 << 20  # of the batches of coming steps that are drawn at a time
 BLAS = ThreadpoolController().select(user_api="blas")  # looked for once: that takes a millisecond
 
 

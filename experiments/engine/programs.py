@@ -18,8 +18,8 @@ import jaxlib
 import platformdirs
 from jax.experimental.serialize_executable import deserialize_and_load, serialize
 
-from experiments.engine import jax_loop
-from experiments.engine.jax_loop import Program
+from experiments.engine import jax_program
+from experiments.engine.jax_program import Program
 from experiments.engine.sources import closure, is_ours, normal_source
 
 FOLDER_VARIABLE = "LANES_CACHE"  # names another folder; empty, nothing is kept on disk
@@ -73,7 +73,7 @@ def loaded_or_compiled(program: Program, device: str, arguments: Any, key: str) 
     path = place(program, device, key)
     found = loaded(path) if path else None
     if found is None:
-        found = jax_loop.JITTED[device].lower(program, *arguments).compile()
+        found = jax_program.JITTED[device].lower(program, *arguments).compile()
         if path:
             keep(path, found)
     return found
@@ -84,7 +84,7 @@ def place(program: Program, device: str, key: str) -> Path | None:
     folder, modules = folder_of_programs(), modules_of(program)
     if folder is None or not all(map(is_ours, modules)):
         return None
-    code = "".join(normal_source(name) for name in sorted(closure((jax_loop.__name__, *modules))))
+    code = "".join(normal_source(name) for name in sorted(closure((jax_program.__name__, *modules))))
     text = "\n".join([key, code, jax.__version__, jaxlib.__version__, hardware(device)])
     return folder / f"{hashlib.blake2b(text.encode(), digest_size=DIGEST).hexdigest()}.program"
 

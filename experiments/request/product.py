@@ -22,7 +22,6 @@ from experiments.wording import counted
 from optim import OPTIMIZERS, Optimizer
 from problems import PROBLEMS, Problem
 
-DEFAULTS = {"engine": "auto", "dtype": "float64", "device": "cpu"}
 STRETCH = 1 << 16  # runs whose settings and ids are held at a time
 
 
@@ -86,7 +85,8 @@ class Product:
     @cached_property
     def backend(self) -> Backend:
         """What computes the runs."""
-        return backend_of(self.problem, *(self.settings.get(key, DEFAULTS[key]) for key in BACKEND))
+        asked = {key: self.settings[key] for key in BACKEND if key in self.settings}
+        return backend_of(self.problem, **asked)
 
     def optimizer(self, first: int, end: int) -> Optimizer:
         """Return the optimizer with a value of each varied hyperparameter for each of these runs."""

@@ -9,7 +9,7 @@ import numpy as np
 from problems.base import Numbers, constant, register
 from problems.data import load_pixels
 from problems.loss import Arrays, Layout, LossProblem
-from problems.networks.layers import check_sizes, dense, glorot, half_squares
+from problems.networks.layers import dense, glorot, half_squares
 
 PIXELS = 64
 
@@ -48,8 +48,8 @@ class Autoencoder(LossProblem):
     batch_size: int | None = constant(64, Numbers(low=1, integer=True, optional=True))
 
     def check(self) -> None:
-        sizes = f"hidden={self.hidden} and code={self.code}"
-        check_sizes("Autoencoder", sizes, self.dim, self.batch_size, len(load_pixels()))
+        self.check_size(f"hidden={self.hidden} and code={self.code} make")
+        self.check_batch(self.batch_size, len(load_pixels()))
 
     @property
     def data(self) -> Any:

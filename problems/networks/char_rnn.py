@@ -55,12 +55,8 @@ class CharRNN(LossProblem):
     batch_size: int | None = constant(16, Numbers(low=1, integer=True, optional=True))
 
     def check(self) -> None:
-        windows = len(self.data[0])
-        if self.batch_size is not None and self.batch_size > windows:
-            raise ValueError(
-                f"CharRNN: batch_size must be at most {windows}, the training windows of "
-                f"length={self.length}, got {self.batch_size}"
-            )
+        of = f"the training windows of length={self.length}"
+        self.check_batch(self.batch_size, len(self.data[0]), of)
 
     @property
     def data(self) -> Any:

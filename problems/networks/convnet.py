@@ -11,7 +11,6 @@ from problems.loss import Arrays, Layout, LossProblem
 from problems.networks.layers import (
     accuracy,
     activated,
-    check_sizes,
     convolution,
     cross_entropy,
     dense,
@@ -67,8 +66,8 @@ class ConvNet(LossProblem):
     test_size: float = constant(0.25, Numbers(low=0.05, high=0.95))
 
     def check(self) -> None:
-        sizes, examples = f"channels={self.channels}", len(self.split.y_train)
-        check_sizes("ConvNet", sizes, self.dim, self.batch_size, examples)
+        self.check_size(f"channels={self.channels} make")
+        self.check_batch(self.batch_size, len(self.split.y_train))
 
     @property
     def split(self) -> Split:

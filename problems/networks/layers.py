@@ -11,8 +11,6 @@ import numpy as np
 
 from problems.base import Array
 
-MOST_PARAMETERS = 250_000  # 64 lanes of them, with all that goes with them, are about a gigabyte
-
 
 def he(
     rng: np.random.Generator, layout: Mapping[str, tuple[int, ...]], gain: float = 2.0
@@ -34,16 +32,6 @@ def scaled(
     for layer in drawn.values():
         layer[:, -1] = 0
     return drawn
-
-
-def check_sizes(name: str, sizes: str, dim: int, batch_size: int | None, examples: int) -> None:
-    """Raise ValueError where a network has too many parameters, or a batch more examples than there are."""
-    if dim > MOST_PARAMETERS:
-        raise ValueError(f"{name}: {sizes} make {dim:,} parameters, at most {MOST_PARAMETERS:,}")
-    if batch_size is not None and batch_size > examples:
-        raise ValueError(
-            f"{name}: batch_size must be at most {examples}, the training examples, got {batch_size}"
-        )
 
 
 def dense(x: Any, layer: Any) -> Any:

@@ -12,7 +12,6 @@ from problems.loss import Arrays, Layout, LossProblem
 from problems.networks.layers import (
     accuracy,
     activated,
-    check_sizes,
     cross_entropy,
     dense,
     half_squares,
@@ -61,8 +60,8 @@ class MLP(LossProblem):
     test_size: float = constant(0.25, Numbers(low=0.05, high=0.95))
 
     def check(self) -> None:
-        sizes = f"hidden={self.hidden} and layers={self.layers}"
-        check_sizes("MLP", sizes, self.dim, self.batch_size, len(self.split.y_train))
+        self.check_size(f"hidden={self.hidden} and layers={self.layers} make")
+        self.check_batch(self.batch_size, len(self.split.y_train))
 
     @property
     def split(self) -> Split:

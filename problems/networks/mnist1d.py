@@ -11,7 +11,6 @@ from problems.loss import Arrays, Layout, LossProblem
 from problems.networks.layers import (
     accuracy,
     activated,
-    check_sizes,
     convolution,
     cross_entropy,
     dense,
@@ -68,8 +67,8 @@ class MNIST1D(LossProblem):
     batch_size: int | None = constant(64, Numbers(low=1, integer=True, optional=True))
 
     def check(self) -> None:
-        sizes = f"network={self.network} and hidden={self.hidden}"
-        check_sizes("MNIST1D", sizes, self.dim, self.batch_size, EXAMPLES)
+        self.check_size(f"network={self.network} and hidden={self.hidden} make")
+        self.check_batch(self.batch_size, EXAMPLES)
 
     @property
     def in_turn(self) -> bool:  # type: ignore[override]  # convolutions fill the cache with one lane

@@ -10,8 +10,6 @@ from problems.loss import Arrays, Layout, LossProblem
 from problems.networks.layers import accuracy, causal_attention, cross_entropy, layer_norm, one_hot
 from problems.networks.text import ALPHABET, load_windows
 
-MOST_PARAMETERS = 250_000
-
 
 @register("transformer")
 @dataclass(frozen=True, kw_only=True)
@@ -56,16 +54,9 @@ class Transformer(LossProblem):
             raise ValueError(
                 f"Transformer: heads must divide the width, got width={self.width}, heads={self.heads}"
             )
-        if self.dim > MOST_PARAMETERS:
-            raise ValueError(
-                f"Transformer: width={self.width} makes {self.dim:,} parameters, at most {MOST_PARAMETERS:,}"
-            )
-        windows = len(self.data[0])
-        if self.batch_size is not None and self.batch_size > windows:
-            raise ValueError(
-                f"Transformer: batch_size must be at most {windows}, the training windows of "
-                f"length={self.length}, got {self.batch_size}"
-            )
+        self.check_size(f"width={self.width} makes")
+        of = f"the training windows of length={self.length}"
+        self.check_batch(self.batch_size, len(self.data[0]), of)
 
     @property
     def data(self) -> Any:

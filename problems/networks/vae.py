@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import entr
 
 from problems.base import Numbers, constant, register
 from problems.data import load_pixels
 from problems.loss import Arrays, Layout, LossProblem
-from problems.networks.layers import check_sizes, dense, glorot
+from problems.networks.layers import dense, glorot
 
 PIXELS = 64
 NOISE_SEED = 0
@@ -55,11 +54,13 @@ class VAE(LossProblem):
     batch_size: int | None = constant(64, Numbers(low=1, integer=True, optional=True))
 
     def check(self) -> None:
-        sizes = f"hidden={self.hidden} and code={self.code}"
-        check_sizes("VAE", sizes, self.dim, self.batch_size, len(load_pixels()))
+        self.check_size(f"hidden={self.hidden} and code={self.code} make")
+        self.check_batch(self.batch_size, len(load_pixels()))
 
     @property
     def least(self) -> float:  # type: ignore[override]  # it depends on the data
+        from scipy.special import entr  # here: it takes longer to load than all the rest
+
         x = load_pixels()
         return float((entr(x) + entr(1 - x)).sum(axis=1).mean())
 

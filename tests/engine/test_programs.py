@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,8 +25,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     programs.folder_of_programs.cache_clear()
 
 
-def run(**how: object) -> Trace:
-    return minimize(QuadraticFit(), SGD(lr=0.01), np.arange(5), steps=7, engine="jax", **how)  # type: ignore[arg-type]
+def run(**how: Any) -> Trace:
+    return minimize(QuadraticFit(), SGD(lr=0.01), np.arange(5), steps=7, engine="jax", **how)
 
 
 def run_anew(monkeypatch: pytest.MonkeyPatch) -> Trace:
@@ -44,7 +45,7 @@ def test_a_second_process_loads_what_the_first_compiled(
     first = run()
     [file] = folder.iterdir()
     assert file.suffix == ".program"
-    monkeypatch.setattr(programs.jax_loop, "JITTED", {"cpu": refuse})
+    monkeypatch.setattr(programs.jax_program, "JITTED", {"cpu": refuse})
     assert different_fields(run_anew(monkeypatch), slice(None), first) == []
 
 
