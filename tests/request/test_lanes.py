@@ -193,7 +193,7 @@ def test_a_fingerprint_covers_the_loop_the_optimizer_the_problem_and_what_they_i
     used = {
         "experiments.declared",
         *(f"experiments.engine.{name}" for name in ("backend", "blocks", "records", "recorded", "trace")),
-        *("optim.base", "optim.rmsprop", "problems.base", "problems.quadratic"),
+        *("optim.base", "optim.hyper", "optim.rmsprop", "problems.base", "problems.quadratic"),
     }
     assert READ["jax"] == used | {"experiments.engine.jax_loop", "experiments.engine.jax_program"}
     numpy = {"experiments.engine.numpy_loop", "experiments.engine.overflow"}
