@@ -1,17 +1,29 @@
-"""What an optimizer is, and the registry; its hyperparameters are declared as `hyper.py` has it."""
+"""What an optimizer is, and the registry."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from copy import copy
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from experiments.declared import registration
-from optim.hyper import Array as Array
-from optim.hyper import Hyper as Hyper
-from optim.hyper import Hyperparameters
-from optim.hyper import Range as Range
-from optim.hyper import hyper as hyper
+from optim.hyper import Array, Hyper, Hyperparameters, Range, hyper
+
+__all__ = [
+    "OPTIMIZERS",
+    "Array",
+    "Hyper",
+    "LayerOptimizer",
+    "Optimizer",
+    "Range",
+    "add_weight_decay",
+    "hyper",
+    "register",
+]
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {}
 """Every registered optimizer class under the name a user types."""
@@ -29,6 +41,12 @@ class Optimizer(Hyperparameters, ABC):
     """
 
     name: ClassVar[str]
+    engines: ClassVar[tuple[str, ...]] = ("numpy", "jax")
+    """The engines that can run it."""
+    rate: ClassVar[str | None] = "lr"
+    """The hyperparameter that a schedule multiplies; None where none could change on the way."""
+    needs_hessian: ClassVar[bool] = False
+    """Whether ``update`` is given an estimate of the Hessian's diagonal, wherever ``wants_hessian``."""
 
     @abstractmethod
     def init(self, params: Array) -> Any:
@@ -44,8 +62,46 @@ class Optimizer(Hyperparameters, ABC):
     def update(self, grads: Array, state: Any, params: Array) -> tuple[Array, Any]:
         """Return the updates to ADD to ``params`` and the next state; mutate nothing.
 
-        ``grads``, ``params`` and the updates have shape (dim, lanes).
+        ``grads``, ``params`` and the updates have shape (dim, lanes). A rule that
+        ``needs_hessian`` takes one more argument, ``hessian=None``: an estimate of the
+        diagonal at ``params``, (dim, lanes), of use where the state wanted one.
         """
+
+    @property
+    def evaluates_elsewhere(self) -> bool:
+        """Whether the loss is to be looked at elsewhere than where gradients are taken."""
+        return False
+
+    def evaluated(self, params: Array, state: Any) -> Array:
+        """Return the point whose loss counts, (dim, lanes), given where the next gradient is taken."""
+        return params
+
+    def wants_hessian(self, state: Any) -> NDArray[np.bool_]:
+        """Tell for each lane whether its next update is to see a new estimate of the Hessian's diagonal."""
+        raise NotImplementedError
+
+    def gradient_evaluations(self, steps: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return what so many steps cost, (lanes,), in gradients; a product with the Hessian is two."""
+        return steps
+
+    def at_rate(self, factor: Hyper) -> Self:
+        """Return this rule with its learning rate multiplied by what may be traced; nothing is checked."""
+        scaled = copy(self)
+        assert self.rate is not None
+        object.__setattr__(scaled, self.rate, getattr(self, self.rate) * factor)
+        return scaled
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerOptimizer(Optimizer):
+    """A rule that sees each of a problem's arrays by itself.
+
+    ``init`` and ``update`` are called once for each, with arrays of the shape that the problem's
+    layout gives it, the lanes last. A problem of one flat vector has one array, (dim, lanes).
+    """
+
+    needs_matrices: ClassVar[bool] = False
+    """Whether a problem without an array of two axes or more is refused: there, it would be another rule."""
 
 
 def add_weight_decay(grads: Array, weight_decay: Hyper, params: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -14,6 +15,8 @@ from experiments.declared import interval, refusal, registration
 
 Array = NDArray[np.float64]
 Seeds = NDArray[np.int64]
+Layout = Mapping[str, tuple[int, ...]]
+"""The shape of each of a lane's arrays by its name; the order is that of the flat parameters."""
 
 LARGEST = float(np.finfo(np.float64).max)
 
@@ -126,6 +129,11 @@ class Problem(ABC):
 
         What a lane gets depends on its own seed alone.
         """
+
+    @property
+    def layout(self) -> Layout | None:
+        """The shapes of the arrays that a lane's parameters are made of; None if they are one vector."""
+        return None
 
     def batches(self, seeds: Seeds, first: int, count: int) -> NDArray[Any] | None:
         """Return what the gradients of so many steps from ``first`` on see, lanes last: (count, ..., lanes).

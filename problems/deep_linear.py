@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from problems.base import Array, Numbers, constant, register
-from problems.loss import Arrays, Layout, LossProblem
+from problems.base import Array, Layout, Numbers, constant, register
+from problems.loss import Arrays, LossProblem
 from problems.matrices import of_singular_values
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from array_api_compat import array_namespace, is_numpy_namespace
 from numpy.typing import NDArray
 
-from problems.base import Array, Choice, Instance, Numbers, Problem, Seeds, constant, register
+from problems.base import Array, Choice, Instance, Layout, Numbers, Problem, Seeds, constant, register
 from problems.data import DATA_SETS, Split, batch_rows, load_split
 
 START_SCALE = 0.1
@@ -72,6 +72,10 @@ class LogisticRegression(Problem):
     @property
     def dim(self) -> int:
         return int(self.split.x_train.shape[1]) * self.outputs
+
+    @property
+    def layout(self) -> Layout | None:
+        return {"weights": (self.dim // self.outputs, self.outputs)} if self.outputs > 1 else None
 
     @property
     def outputs(self) -> int:

@@ -12,13 +12,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from problems.base import Array, Instance, Problem, Seeds
+from problems.base import Array, Instance, Layout, Problem, Seeds
 from problems.data import batch_rows
 
 # JAX is imported where it is used: a problem can be named, and its runs read, without it
 MOST_PARAMETERS = 250_000  # 64 lanes of them, with all that goes with them, are about a gigabyte
 Arrays = Mapping[str, Any]
-Layout = Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)

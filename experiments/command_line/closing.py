@@ -62,7 +62,7 @@ def say_best(end: Ended) -> None:
 def say_missing(reported: Sequence[Product], there: Sequence[int]) -> None:
     """Say of which optimizers and problems there are fewer runs than were asked for."""
     lacking = [
-        f"{product.optimizer(0, 1).name} on {product.problem.name}: {len(product) - count:,} of "
+        f"{product.method(0, 1).optimizer.name} on {product.problem.name}: {len(product) - count:,} of "
         f"{counted(len(product), 'run')} are not there to compare"
         for product, count in zip(reported, there, strict=True)
         if count < len(product)

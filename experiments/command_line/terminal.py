@@ -11,6 +11,7 @@ from rich.text import Text
 
 from experiments import tables
 from experiments.grid.forecast import Forecast
+from experiments.request.settings import is_hyperparameter
 from experiments.tables import cell
 from experiments.tables.coverage import unmeasured
 from experiments.wording import counted
@@ -23,7 +24,7 @@ def closing_table(runs: pd.DataFrame, measure: str = "suboptimality") -> None:
     none = tables.without_setting(best, runs, measure)
     unsettled = set(none[tables.PAIR].astype(str).itertuples(index=False, name=None))
     shown = Table()
-    varied = [str(c) for c in best if str(c).startswith("optimizer.")]
+    varied = list(filter(is_hyperparameter, map(str, best)))
     for name in ("problem", "optimizer", *(key.removeprefix("optimizer.") for key in varied)):
         shown.add_column(name)
     ended = tables.divergence(runs).set_index(["problem", "optimizer"])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
+from optim.base import Optimizer
 from problems.base import Problem
 
 ENGINES = ("numpy", "jax")
@@ -33,12 +34,16 @@ class Backend:
 
 
 def backend_of(
-    problem: Problem, engine: Any = "auto", dtype: Any = "float64", device: Any = "cpu"
+    problem: Problem,
+    engine: Any = "auto",
+    dtype: Any = "float64",
+    device: Any = "cpu",
+    optimizer: type[Optimizer] | None = None,
 ) -> Backend:
-    """Return what these words ask for on a problem: ``auto`` is the first of its engines.
+    """Return what these words ask for: ``auto`` is the first of the problem's engines that the optimizer has.
 
     Raises:
-        ValueError: a word that is not known, or what the problem or this machine does not have.
+        ValueError: a word that is not known, or what problem, optimizer or this machine does not have.
     """
     for key, value, known in (
         ("engine", engine, ("auto", *ENGINES)),
@@ -47,13 +52,17 @@ def backend_of(
     ):
         if value not in known:
             raise ValueError(f"{key} must be one of {', '.join(known)}, got {value!r}")
-    if device == "gpu" and engine == "auto" and "jax" in problem.engines:
+    engines = [each for each in problem.engines if optimizer is None or each in optimizer.engines]
+    words = f"problem={problem.name}"
+    if optimizer is not None and set(ENGINES).difference(optimizer.engines):
+        words += f" and optimizer={optimizer.name}"
+    if not engines:
+        raise ValueError(f"no engine runs {words}")
+    if device == "gpu" and engine == "auto" and "jax" in engines:
         engine = "jax"
-    found = Backend(problem.engines[0] if engine == "auto" else engine, dtype, device)
-    if found.engine not in problem.engines:
-        raise ValueError(
-            f"engine must be {' or '.join(problem.engines)} for problem={problem.name}, got {found.engine!r}"
-        )
+    found = Backend(engines[0] if engine == "auto" else engine, dtype, device)
+    if found.engine not in engines:
+        raise ValueError(f"engine must be {' or '.join(engines)} for {words}, got {found.engine!r}")
     if found.engine == "numpy" and device == "gpu":
         raise ValueError(f"device must be cpu under engine=numpy (problem={problem.name}), got {device!r}")
     if found.engine == "jax" and find_spec("jax") is None:

@@ -18,8 +18,9 @@ from experiments.engine.backend import Backend
 from experiments.engine.blocks import BATCH_NUMBERS, MINIMUM_BLOCK, widths
 from experiments.engine.jax_program import Carry, Program, Stretch, jitted
 from experiments.engine.records import taken_apart
+from experiments.engine.rule import Rule, rule_apart, rule_of
 from experiments.engine.trace import TARGETS, History, Trace, select
-from optim.base import Optimizer
+from optim.method import Method
 from problems.base import Instance, Problem, Seeds
 
 MOST_ROWS = 128  # recorded in one call
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 
 def run_block(
     problem: Problem,
-    optimizer: Optimizer,
+    method: Method,
     seeds: Seeds,
     recorded: NDArray[np.int64],
     with_path: bool,
@@ -50,7 +51,7 @@ def run_block(
     width = next((width for width in allowed if width >= lanes), allowed[-1])
     while True:
         try:
-            return run_lanes(problem, optimizer, seeds, recorded, with_path, backend, width, call)
+            return run_lanes(problem, method, seeds, recorded, with_path, backend, width, call)
         except (MemoryError, jax.errors.JaxRuntimeError) as error:
             if backend.device == "cpu" or width <= MINIMUM_BLOCK or not is_of_memory(error):
                 raise
@@ -65,7 +66,7 @@ def is_of_memory(error: Exception) -> bool:
 
 def run_lanes(
     problem: Problem,
-    optimizer: Optimizer,
+    method: Method,
     seeds: Seeds,
     recorded: NDArray[np.int64],
     with_path: bool,
@@ -78,7 +79,9 @@ def run_lanes(
     padded = np.minimum(np.arange(lanes + -lanes % width), lanes - 1)
     device = jax.default_device(device_of(backend.device))
     with jax.enable_x64(backend.dtype == "float64"), device, PRECISE():
-        block = Block(problem, optimizer.take(padded), seeds[padded], width, with_path, backend)
+        block = Block(
+            problem, method.take(padded), seeds[padded], width, int(recorded[-1]), with_path, backend
+        )
         trace = block.run(recorded, call)
     seconds = np.full(len(padded), (time.perf_counter() - began) / lanes)
     return select(replace(trace, seconds=seconds), slice(0, lanes))
@@ -108,30 +111,34 @@ class Block:
     def __init__(
         self,
         problem: Problem,
-        optimizer: Optimizer,
+        method: Method,
         seeds: Seeds,
         width: int,
+        steps: int,
         with_path: bool,
         backend: Backend,
     ) -> None:
         self.problem, self.seeds, self.width, self.backend = problem, seeds, width, backend
+        self.steps = np.int32(steps)
         instance = problem.instance(seeds)
         self.shape = instance.start.shape
         instance_form, data = taken_apart(instance)
-        optimizer_form, numbers = taken_apart(optimizer)
-        hyperparameters = {name: np.broadcast_to(value, len(seeds)) for name, value in numbers.items()}
+        rule_form, numbers = rule_apart(rule_of(method, problem, self.shape[0], steps), len(seeds))
+        rule = rule_form.filled(numbers, steps)
         self.fixed = {
             "instance": {name: value for name, value in data.items() if name in instance.BY_LANE},
-            "optimizer": hyperparameters,
+            "rule": numbers,
             "fractions": np.repeat(np.array(TARGETS)[:, None], len(seeds), axis=1),
         }
-        self.start = start_of(instance, optimizer_form.filled(hyperparameters), with_path)
+        if rule.optimizer.needs_hessian:
+            self.fixed["seeds"] = seeds
+        self.start = start_of(instance, rule, with_path)
         first = problem.batches(seeds[:width], 0, 1)
         self.ahead = 0 if first is None else min(MOST_BATCHES, max(1, BATCH_NUMBERS // first.size))
         columns = width * (2 * self.shape[0] if with_path else len(problem.metric_names) + 4)
         self.program = Program(
             instance=instance_form,
-            optimizer=optimizer_form,
+            rule=rule_form,
             stochastic=first is not None,
             with_path=with_path,
             rows=int(np.clip(ROW_NUMBERS // columns, 4, MOST_ROWS)),
@@ -167,7 +174,7 @@ class Block:
             history.record(
                 slice(rows.start, rows.stop), kept, kept.pop("path", None), kept.pop("rate", None), lanes
             )
-        ends = carry.params, carry.best_loss, carry.diverged_at, stalled, carry.hits
+        ends = carry.evaluated, carry.best_loss, carry.diverged_at, stalled, carry.hits
         return [np.asarray(end) for end in ends]
 
     def stretches(self, lanes: slice, recorded: NDArray[np.int64]) -> Iterator[tuple[Stretch, range, Any]]:
@@ -187,7 +194,7 @@ class Block:
                 ends = np.append(part, np.full(most - len(part), part[-1]))
                 wanted = np.arange(most) < len(kept)
                 yield (
-                    Stretch(np.int32(first), np.int32(drawn), ends, wanted, np.int32(len(part))),
+                    Stretch(np.int32(first), np.int32(drawn), ends, wanted, np.int32(len(part)), self.steps),
                     kept,
                     batches,
                 )
@@ -208,15 +215,17 @@ class Block:
         return arrays if self.backend.device == "cpu" else jax.device_put(arrays)
 
 
-def start_of(instance: Instance, optimizer: Optimizer, with_path: bool) -> Carry:
+def start_of(instance: Instance, rule: Rule, with_path: bool) -> Carry:
     """Return what is carried before step 0, which evaluates the start."""
     params, lanes = instance.start, instance.start.shape[1]
     none = np.zeros_like(params)
-    state = optimizer.init(params)
-    after = optimizer.update(none, state, params)[1]  # whose shapes and types the state is to have
+    state = rule.init(params)
+    after = rule.update(none, state, params, rule.factor(0))[1]  # whose shapes and types the state is to have
     return Carry(
         params=params,
         grads=none,
+        point=params if rule.evaluates_elsewhere else None,
+        hessian=none if rule.optimizer.needs_hessian else None,
         state=jax.tree.map(
             lambda a, b: np.broadcast_to(np.asarray(a, np.asarray(b).dtype), np.shape(b)), state, after
         ),

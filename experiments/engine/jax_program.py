@@ -14,8 +14,8 @@ import jax.numpy as jnp
 from jax.experimental.xla_metadata import set_xla_metadata
 
 from experiments.engine.records import Form
+from experiments.engine.rule import Rule, RuleForm
 from experiments.engine.trace import measured
-from optim.base import Optimizer
 from problems.base import Instance
 
 ON_CPU = {
@@ -32,7 +32,9 @@ class Carry(NamedTuple):
 
     Attributes:
         params, grads: (dim, lanes); those of a lane that diverged stay the last that were finite.
-        state: the optimizer's.
+        point: (dim, lanes), where the loss counts; None where that is at ``params``.
+        hessian: (dim, lanes), the estimate of the diagonal that the next update sees; None without one.
+        state: the rule's.
         loss: (lanes,), the last that is known on all data; NaN once a lane has diverged.
         best_loss: (lanes,), the least loss.
         targets: (targets, lanes), what the suboptimality is to fall to.
@@ -44,6 +46,8 @@ class Carry(NamedTuple):
 
     params: Any
     grads: Any
+    point: Any
+    hessian: Any
     state: Any
     loss: Any
     best_loss: Any
@@ -52,6 +56,11 @@ class Carry(NamedTuple):
     diverged_at: Any
     updates: Any
     before: Any
+
+    @property
+    def evaluated(self) -> Any:
+        """Where the loss counts."""
+        return self.params if self.point is None else self.point
 
 
 class Stretch(NamedTuple):
@@ -63,6 +72,7 @@ class Stretch(NamedTuple):
         ends: (rows,), the steps at which it pauses; the same again where there are fewer.
         recorded: (rows,), whether a row is recorded there.
         count: how many pauses there are.
+        steps: of the whole run.
     """
 
     first: Any
@@ -70,6 +80,7 @@ class Stretch(NamedTuple):
     ends: Any
     recorded: Any
     count: Any
+    steps: Any
 
 
 @dataclass(frozen=True)
@@ -77,7 +88,7 @@ class Program:
     """All that a compiled program hangs on, but for the shapes of its arguments.
 
     Attributes:
-        instance, optimizer: the forms of both.
+        instance, rule: the forms of both.
         stochastic: whether there are batches.
         with_path: whether parameters and rates are recorded.
         rows: how many rows it may record in one call.
@@ -85,32 +96,32 @@ class Program:
     """
 
     instance: Form
-    optimizer: Form
+    rule: RuleForm
     stochastic: bool
     with_path: bool
     rows: int
     in_one_call: bool
 
-    def parts(self, group: Mapping[str, Any], shared: Mapping[str, Any]) -> tuple[Instance, Optimizer]:
-        """Return instance and optimizer of a group of lanes, their numbers being traced."""
+    def parts(self, group: Mapping[str, Any], shared: Mapping[str, Any], steps: Any) -> tuple[Instance, Rule]:
+        """Return instance and rule of a group of lanes, their numbers being traced."""
         instance = self.instance.filled({**shared, **group["instance"]})
-        return instance, self.optimizer.filled(group["optimizer"])
+        return instance, self.rule.filled(group["rule"], steps)
 
     def advance(self, stretch: Stretch, shared: Any, group: Any) -> tuple[Carry, dict[str, Any], Any]:
         """Return what a group carries after a stretch, its rows, and which lanes have stalled."""
-        instance, optimizer = self.parts(group, shared)
+        instance, rule = self.parts(group, shared, stretch.steps)
         batches = group["batches"]
 
         def step(number: Any, carry: Carry) -> Carry:
             batch = None if batches is None else batches[number - stretch.drawn]
-            return self.stepped(instance, optimizer, number, batch, carry)
+            return self.stepped(instance, rule, number, batch, carry, group.get("seeds"))
 
         def pause(row: Any, before: Any) -> Any:
             carry, at, rows = before
             any_alive = jnp.any(carry.diverged_at < 0)
             end = jnp.where(any_alive, stretch.ends[row], at)
             carry = jax.lax.fori_loop(at + 1, end + 1, step, carry)
-            if self.stochastic:
+            if self.stochastic or rule.evaluates_elsewhere:
                 carry, rows = jax.lax.cond(
                     stretch.recorded[row] & any_alive,
                     lambda: self.recorded(instance, end, row, carry, rows),
@@ -125,9 +136,11 @@ class Program:
         carry, _, rows = jax.lax.fori_loop(0, stretch.count, pause, (group["carry"], stretch.first, rows))
         return carry, rows, (carry.diverged_at < 0) & overflowed(carry.state, carry.loss.shape)
 
-    def stepped(self, instance: Any, optimizer: Any, number: Any, batch: Any, carry: Carry) -> Carry:
+    def stepped(self, instance: Any, rule: Rule, number: Any, batch: Any, carry: Carry, seeds: Any) -> Carry:
         """Return what is carried on after one step."""
-        updates, state = optimizer.update(carry.grads, carry.state, carry.params)
+        updates, state = rule.update(
+            carry.grads, carry.state, carry.params, rule.factor(number - 1), carry.hessian
+        )
         is_step = number > 0  # step 0 is the start: it moves nothing
         moved = jnp.where(is_step, carry.params + updates, carry.params)
         state = jax.tree.map(lambda new, old: jnp.where(is_step, new, old), state, carry.state)
@@ -135,22 +148,31 @@ class Program:
         after = carry._replace(params=moved, grads=grads, state=state)
         if self.with_path:
             after = after._replace(updates=updates, before=carry.grads)
+        if rule.evaluates_elsewhere:
+            after = after._replace(point=rule.evaluated(moved, state))
+        if rule.optimizer.needs_hessian:
+            wanted = rule.optimizer.wants_hessian(state.optimizer)
+            after = after._replace(hessian=hessian_diagonal(instance, moved, batch, seeds, number, wanted))
         alive = carry.diverged_at < 0
         finite = jnp.isfinite(seen) & jnp.isfinite(moved).all(axis=0)
+        knows_loss = instance.loss_is_exact or not self.stochastic
+        loss = instance.loss(after.point) if rule.evaluates_elsewhere and knows_loss else seen
+        if rule.evaluates_elsewhere:
+            finite &= jnp.isfinite(loss) & jnp.isfinite(after.point).all(axis=0)
         after = fallen(after, carry, alive & ~finite, number)
-        if self.stochastic and not instance.loss_is_exact:
+        if not knows_loss:
             return after
-        return noted(after, jnp.where(alive & finite, seen, jnp.nan), instance.minimum, number)
+        return noted(after, jnp.where(alive & finite, loss, jnp.nan), instance.minimum, number)
 
     def recorded(
         self, instance: Any, step: Any, row: Any, carry: Carry, rows: Any
     ) -> tuple[Carry, dict[str, Any]]:
         """Return what is carried on, and the rows, where loss and gradient on all data are looked at."""
-        loss, grads = instance.loss_and_grad(carry.params)
+        loss, grads = instance.loss_and_grad(carry.evaluated)
         alive = carry.diverged_at < 0
         after = fallen(carry, carry, alive & ~jnp.isfinite(loss), step)
         after = noted(after, jnp.where(after.diverged_at < 0, loss, jnp.nan), instance.minimum, step)
-        values = measured(instance, after.loss, grads, carry.params)
+        values = measured(instance, after.loss, grads, carry.evaluated)
         return after, written(rows, row, self.row(values, carry, step))
 
     def row(self, values: Mapping[str, Any], carry: Carry, step: Any) -> dict[str, Any]:
@@ -158,7 +180,7 @@ class Program:
         if not self.with_path:
             return dict(values)
         rate = jnp.where(step > 0, -carry.updates / carry.before, jnp.nan)
-        return {**values, "path": carry.params, "rate": rate}
+        return {**values, "path": carry.evaluated, "rate": rate}
 
     def empty_rows(self, instance: Any, carry: Carry) -> dict[str, Any]:
         """Return room for the rows of one call."""
@@ -183,9 +205,28 @@ class Program:
 def fallen(after: Carry, before: Carry, lanes: Any, step: Any) -> Carry:
     """Return ``after`` with these lanes diverged at this step, and what has diverged where it was."""
     diverged_at = jnp.where(lanes, step.astype(jnp.int32), before.diverged_at)
-    return after._replace(
-        diverged_at=diverged_at, params=jnp.where(diverged_at < 0, after.params, before.params)
-    )
+    kept = {
+        name: jnp.where(diverged_at < 0, getattr(after, name), getattr(before, name))
+        for name in ("params", "point")
+        if getattr(after, name) is not None
+    }
+    return after._replace(diverged_at=diverged_at, **kept)
+
+
+def hessian_diagonal(instance: Any, params: Any, batch: Any, seeds: Any, step: Any, wanted: Any) -> Any:
+    """Return Hutchinson's estimate of the Hessian's diagonal, (dim, lanes); zeros if no lane wants it.
+
+    The signs are drawn by each lane's seed and the step. The product with the Hessian is the
+    derivative of the gradient that the step sees.
+    """
+
+    def estimate() -> Any:
+        keys = jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(seed), step))(seeds)
+        draw = jax.vmap(lambda key: jax.random.rademacher(key, params.shape[:1], params.dtype))
+        signs = draw(keys).T
+        return signs * jax.jvp(lambda at: instance.loss_and_grad(at, batch)[1], (params,), (signs,))[1]
+
+    return jax.lax.cond(jnp.any(wanted), estimate, lambda: jnp.zeros_like(params))
 
 
 def begun(carry: Carry, minimum: Any, fractions: Any, step: Any) -> Carry:

@@ -11,8 +11,13 @@ import numpy as np
 from experiments.engine.backend import LOOPS, Backend, backend_of
 from experiments.engine.blocks import block_slices
 from experiments.engine.recorded import recorded_steps
-from experiments.engine.trace import Trace, join
+from experiments.engine.rule import check_arrays
+from experiments.engine.trace import Trace, join, select
 from optim.base import Optimizer
+from optim.method import Method
+from optim.schedules.base import Schedule
+from optim.schedules.constant import Constant
+from optim.wrapper import Wrapper
 from problems.base import Problem, Seeds
 
 
@@ -24,6 +29,8 @@ def minimize(
     steps: int,
     points: int = 100,
     params: bool = False,
+    schedule: Schedule | None = None,
+    wrapper: Wrapper | None = None,
     engine: str = "auto",
     dtype: str = "float64",
     device: str = "cpu",
@@ -39,6 +46,8 @@ def minimize(
         steps: how many, from 1.
         points: how many of the steps 0 ... ``steps`` are recorded, from 2.
         params: whether to record the path of the parameters and their effective rates.
+        schedule: of the learning rate; by default it stays.
+        wrapper: clipping, decoupled weight decay and averaging; by default none.
         engine: numpy; jax, which compiles the same formulas; or auto, what the problem prefers.
         dtype: float64 or float32, in which all is computed; the trace is float64.
         device: cpu, or gpu under jax.
@@ -48,16 +57,20 @@ def minimize(
             problem or the machine does not have what is asked for.
     """
     seeds = np.atleast_1d(np.asarray(seeds, dtype=np.int64))
-    check_request(optimizer, seeds, steps, points)
-    backend = backend_of(problem, engine, dtype, device)
+    method = Method(optimizer, schedule or Constant(), wrapper or Wrapper())
+    check_request(method, seeds, steps, points)
+    check_arrays(optimizer, problem)
+    backend = backend_of(problem, engine, dtype, device, type(optimizer))
     recorded = recorded_steps(steps, points)
     run_block = loop_of(backend)
+    groups = method.alike(len(seeds))
     with np.errstate(all="ignore"):
         blocks = [
-            run_block(problem, optimizer.take(lanes), seeds[lanes], recorded, params, backend)
-            for lanes in block_slices(problem, backend, len(seeds))
+            run_block(problem, method.take(group[lanes]), seeds[group[lanes]], recorded, params, backend)
+            for group in groups
+            for lanes in block_slices(problem, backend, len(group))
         ]
-    return join(blocks)
+    return join(blocks) if len(groups) == 1 else select(join(blocks), np.argsort(np.concatenate(groups)))
 
 
 def loop_of(backend: Backend) -> Callable[..., Trace]:
@@ -68,7 +81,7 @@ def loop_of(backend: Backend) -> Callable[..., Trace]:
     return partial(run_block, call=import_module("experiments.engine.programs").call)
 
 
-def check_request(optimizer: Optimizer, seeds: Seeds, steps: int, points: int) -> None:
+def check_request(method: Method, seeds: Seeds, steps: int, points: int) -> None:
     """Raise ValueError when there is nothing to run or lengths differ."""
     if not len(seeds):
         raise ValueError("seed must be at least one, got none")
@@ -79,9 +92,10 @@ def check_request(optimizer: Optimizer, seeds: Seeds, steps: int, points: int) -
     ):
         if value < least:
             raise ValueError(f"{key} must be an integer in [{least}, inf), got {value}")
-    for key in optimizer.hyperparameters():
-        length = np.shape(getattr(optimizer, key))
-        if length not in ((), seeds.shape):
-            raise ValueError(
-                f"{type(optimizer).__name__}: {key} has shape {length}, but seeds have {seeds.shape}"
-            )
+    for part in (method.optimizer, method.schedule, method.wrapper):
+        for key in part.hyperparameters():
+            length = np.shape(getattr(part, key))
+            if length not in ((), seeds.shape):
+                raise ValueError(
+                    f"{type(part).__name__}: {key} has shape {length}, but seeds have {seeds.shape}"
+                )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,19 @@ from experiments.engine.backend import Backend
 from experiments.engine.blocks import BATCH_NUMBERS
 from experiments.engine.overflow import has_overflowed
 from experiments.engine.records import with_floats
+from experiments.engine.rule import Rule, rule_of
 from experiments.engine.trace import History, Ladder, Trace, measured, select
-from optim.base import Optimizer
+from optim.method import Method
+from optim.wrapper import is_on
 from problems.base import Array, Instance, Problem, Seeds
 
+FACTORS = 64  # of a schedule that are computed at a time
 BLAS = ThreadpoolController().select(user_api="blas")  # looked for once: that takes a millisecond
 
 
 def run_block(
     problem: Problem,
-    optimizer: Optimizer,
+    method: Method,
     seeds: Seeds,
     recorded: NDArray[np.int64],
     with_path: bool,
@@ -37,9 +41,10 @@ def run_block(
     # Repeating the last lane up to a multiple (64 where lanes share a matrix product) makes
     # NumPy treat every lane alike: the same one alone or in another block gives the same bits.
     padded = np.minimum(np.arange(lanes + -lanes % problem.lane_multiple), lanes - 1)
-    instance, rule = problem.instance(seeds[padded]), optimizer.take(padded)
+    instance, method = problem.instance(seeds[padded]), method.take(padded)
     if backend.dtype != "float64":
-        instance, rule = narrowed(instance, rule, backend.dtype)
+        instance, method = narrowed(instance, method, backend.dtype)
+    rule = rule_of(method, problem, len(instance.start), int(recorded[-1]))
     with BLAS.limit(limits=1):
         batches = Batches(problem, seeds[padded], backend)
         trace = advance(instance, rule, batches, recorded, problem.metric_names, with_path)
@@ -47,13 +52,18 @@ def run_block(
     return select(replace(trace, seconds=seconds), slice(0, lanes))
 
 
-def narrowed(instance: Instance, optimizer: Optimizer, dtype: str) -> tuple[Instance, Optimizer]:
+def narrowed(instance: Instance, method: Method, dtype: str) -> tuple[Instance, Method]:
     """Return both with arrays of that type; every hyperparameter is one, since a number would widen it."""
     lanes = instance.start.shape[1]
-    wide = {name: np.full(lanes, getattr(optimizer, name)) for name in optimizer.hyperparameters()}
+
+    def narrow(part: Any) -> Any:
+        values = {name: getattr(part, name) for name in part.hyperparameters()}
+        wide = {name: np.full(lanes, value) for name, value in values.items() if is_on(value)}
+        return with_floats(replace(part, **wide), lambda array: array.astype(dtype))
+
     return (
         with_floats(instance, lambda array: array.astype(dtype)),
-        with_floats(replace(optimizer, **wide), lambda array: array.astype(dtype)),
+        replace(method, **{spec.name: narrow(getattr(method, spec.name)) for spec in fields(method)}),
     )
 
 
@@ -82,7 +92,7 @@ class Batches:
 
 def advance(
     instance: Instance,
-    optimizer: Optimizer,
+    rule: Rule,
     batches: Batches,
     recorded: NDArray[np.int64],
     metrics: tuple[str, ...],
@@ -90,32 +100,38 @@ def advance(
 ) -> Trace:
     """Take the steps. The arrays made here are this function's own, and it fills them in."""
     knows_loss = instance.loss_is_exact or not batches.are_there
-    params = instance.start
-    state = optimizer.init(params)
+    elsewhere = rule.evaluates_elsewhere
+    params = point = instance.start
+    state = rule.init(params)
     seen, grads = instance.loss_and_grad(params, batches.at(0))
     loss, all_grads = instance.loss_and_grad(params) if batches.are_there else (seen, grads)
     alive = np.isfinite(loss) & np.isfinite(seen)
     all_alive = bool(alive.all())
     loss = np.where(alive, loss, np.nan)
     diverged_at = np.where(alive, -1, 0)
-    last_params, best_loss = params.copy(), loss
+    last_point, best_loss = point.copy(), loss
     ladder = Ladder(loss - instance.minimum)
     history = History(params.shape, len(recorded), metrics, with_path)
     history.record(0, measured(instance, loss, all_grads, params), params, None)
+    factors = factors_of(rule, int(recorded[-1]))
     rows = {int(step): row for row, step in enumerate(recorded)}
     for step in range(1, int(recorded[-1]) + 1):
-        updates, state = optimizer.update(grads, state, params)
+        updates, state = rule.update(grads, state, params, next(factors))
         moved = params + updates
         seen, moved_grads = instance.loss_and_grad(moved, batches.at(step))
+        moved_point = rule.evaluated(moved, state) if elsewhere else moved
         loss, all_grads = seen, moved_grads
         is_row = step in rows
-        if is_row and batches.are_there:
-            loss, all_grads = instance.loss_and_grad(moved)
-        if not (all_alive and clearly_finite(loss, seen, moved)):
-            finite = np.isfinite(loss) & np.isfinite(seen) & np.isfinite(moved).all(axis=0)
+        if is_row and (elsewhere or batches.are_there):
+            loss, all_grads = instance.loss_and_grad(moved_point)
+        elif elsewhere and knows_loss:
+            loss = instance.loss(moved_point)
+        if not (all_alive and clearly_finite(loss, seen, moved, moved_point)):
+            finite = np.isfinite(loss) & np.isfinite(seen)
+            finite &= np.isfinite(moved).all(axis=0) & np.isfinite(moved_point).all(axis=0)
             fallen = alive & ~finite
             diverged_at[fallen] = step
-            last_params[:, fallen] = params[:, fallen]
+            last_point[:, fallen] = point[:, fallen]
             alive = alive & finite
             all_alive = bool(alive.all())
             loss = np.where(alive, loss, np.nan)
@@ -126,11 +142,19 @@ def advance(
             ladder.climb(step, loss - instance.minimum)
         if is_row:
             rate = -updates / grads if with_path else None
-            history.record(rows[step], measured(instance, loss, all_grads, moved), moved, rate)
-        params, grads = moved, moved_grads
+            history.record(rows[step], measured(instance, loss, all_grads, moved_point), moved_point, rate)
+        params, grads, point = moved, moved_grads, moved_point
     stalled = alive & has_overflowed(state, len(alive))
-    params = np.where(alive, params, last_params)
-    return history.trace(recorded, params, best_loss, diverged_at, stalled, ladder.hits)
+    ends = np.where(alive, point, last_point)
+    return history.trace(recorded, ends, best_loss, diverged_at, stalled, ladder.hits)
+
+
+def factors_of(rule: Rule, steps: int) -> Iterator[Any]:
+    """Yield what the learning rate is multiplied by at each update: many are computed at a time."""
+    if rule.schedule is None:
+        yield from repeat(None)
+    for first in range(0, steps, FACTORS):
+        yield from rule.factor(np.arange(first, min(first + FACTORS, steps))[:, None])
 
 
 def clearly_finite(*arrays: Array) -> bool:

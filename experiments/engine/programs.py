@@ -91,8 +91,8 @@ def place(program: Program, device: str, key: str) -> Path | None:
 
 def modules_of(program: Program) -> tuple[str, ...]:
     """Return the modules that hold the formulas of a program."""
-    fixed = (value for form in (program.instance, program.optimizer) for _, value in form.fixed)
-    classes = (program.instance.cls, program.optimizer.cls, *map(type, fixed))
+    forms = (program.instance, *program.rule.forms)
+    classes = (*(form.cls for form in forms), *(type(value) for form in forms for _, value in form.fixed))
     return tuple({cls.__module__: None for cls in classes if cls.__module__ != "builtins"})
 
 

@@ -175,7 +175,7 @@ def on_arrays(function: Callable[..., Any], *values: Any) -> Any:
     return function(*values)
 
 
-def select(trace: Trace, lanes: slice) -> Trace:
+def select(trace: Trace, lanes: slice | NDArray[np.int64]) -> Trace:
     """Return the trace of some of the lanes."""
     kept = {name: on_arrays(lambda a: a[..., lanes], value) for name, value in lane_arrays(trace).items()}
     return replace(trace, **kept)

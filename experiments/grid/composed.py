@@ -33,8 +33,8 @@ def request_from(config: DictConfig, axes: Mapping[str, str]) -> Request:
         return Request(settings, axes, product, None)
     tuning.check_choosing(settings["tune"], product.problem.metric_names)
     held_out = {"seed": [settings["seed"]], **levels}
-    search = tuning.checked_search(settings["tune"], settings["optimizer"], held_out)
-    tuning.check_free(settings["optimizer"])
+    search = tuning.checked_search(settings["tune"], settings, held_out)
+    tuning.check_free(settings)
     return Request(settings, axes, product, search if search.space else None)
 
 

@@ -88,7 +88,7 @@ def duration(found: Sequence[Forecast], parts: Sequence[Part], batches: Batches,
 
 def stored_runs(product: Product, store: Store) -> int:
     """Return how many runs of a product are stored."""
-    if not store.files_meeting(product.optimizer(0, 1), product.problem, product.allowed):
+    if not store.files_meeting(product.method(0, 1).optimizer, product.problem, product.allowed):
         return 0
     return sum(int(store.has(product.cell(*stretch)).sum()) for stretch in product.stretches())
 

@@ -33,6 +33,9 @@ from experiments.grid.interpolation import (
 from experiments.grid.request import Request
 from experiments.wording import counted
 from optim import OPTIMIZERS
+from optim.hyper import Hyperparameters
+from optim.schedules import SCHEDULES
+from optim.wrapper import Wrapper
 
 log = logging.getLogger(__name__)
 MANY = 1000  # jobs; to plan more takes tens of seconds and longer
@@ -198,5 +201,11 @@ def bare_key(override: Override) -> str:
 
 def is_number(key: str) -> bool:
     """Tell whether a key can vary between the lanes of a job."""
-    names = {f"optimizer.{name}" for cls in OPTIMIZERS.values() for name in cls.hyperparameters()}
+    kinds: dict[str, list[type[Hyperparameters]]] = {
+        "optimizer": [*OPTIMIZERS.values(), Wrapper],
+        "schedule": [*SCHEDULES.values()],
+    }
+    names = {
+        f"{group}.{name}" for group, kind in kinds.items() for cls in kind for name in cls.hyperparameters()
+    }
     return key in {"seed", *names}

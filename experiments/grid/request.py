@@ -15,9 +15,8 @@ from experiments.grid.batch import expanded
 from experiments.grid.shards import Shard
 from experiments.request.product import Product, product_of
 from experiments.store import Store
-from optim import OPTIMIZERS
 
-DECIDING = ("optimizer", "problem", "seed", "steps", "record", *BACKEND)
+DECIDING = ("optimizer", "schedule", "problem", "seed", "steps", "record", *BACKEND)
 """The keys of the settings that decide what a run is."""
 
 
@@ -57,7 +56,8 @@ class Request:
     ) -> tuple[Shard, Product]:
         """Return some of the runs in words, and as a product."""
         settings = {key: value for key, value in self.settings.items() if key in DECIDING}
-        settings["optimizer"] = {k: v for k, v in settings["optimizer"].items() if k != "search"}
+        for group in ("optimizer", "schedule"):
+            settings[group] = {k: v for k, v in settings[group].items() if k != "search"}
         lists = {key: list(map(float, column)) for key, column in points.items()}
         return Shard(settings, dict(axes), lists, 0, len(product)), product
 
@@ -65,7 +65,7 @@ class Request:
         """Return the same search in a wider space if the best trial lies at its edge, else this one."""
         if self.search is None:
             return self
-        limits = OPTIMIZERS[self.settings["optimizer"]["name"]].hyperparameters()
+        limits = tuning.limits_of(self.settings["optimizer"]["name"], self.settings["schedule"]["name"])
         edges = tuning.at_edge(self.chosen(store), self.search.space, limits)
         space = tuning.widened(self.search.space, edges, limits)
         if space == self.search.space:

@@ -122,8 +122,10 @@ def traced(cell: Cell) -> Trace:
     """Return what happens to the lanes of a cell."""
     return minimize(
         cell.problem,
-        cell.optimizer,
+        cell.method.optimizer,
         cell.seeds,
+        schedule=cell.method.schedule,
+        wrapper=cell.method.wrapper,
         steps=cell.steps,
         points=cell.points,
         params=cell.params,

@@ -20,6 +20,7 @@ from experiments.command_line.signals import APART
 from experiments.grid.experiment import config_of, requests_of
 from experiments.request.limits import FIRST_TUNING_SEED
 from experiments.request.product import Product
+from experiments.request.settings import is_hyperparameter
 from experiments.store import Store
 from experiments.wording import counted
 
@@ -91,7 +92,7 @@ def grid_of(experiment: str) -> Grid:
 
 def asked_of(product: Product) -> dict[str, Sequence[Any]]:
     """Return what a product asks for beside hyperparameters: optimizer, problem, constants, steps, seeds."""
-    return {key: values for key, values in product.allowed.items() if not key.startswith("optimizer.")}
+    return {key: values for key, values in product.allowed.items() if not is_hyperparameter(key)}
 
 
 def run_all(experiments: Sequence[str], long: Iterable[str], results: Path) -> dict[str, Grid]:

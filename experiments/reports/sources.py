@@ -26,7 +26,7 @@ from experiments.store.parquet import read_table
 from experiments.tables import text
 from experiments.tables.coverage import spans
 from experiments.tables.distinct import distinct
-from experiments.tables.varying import backend_columns, columns_of, varying
+from experiments.tables.varying import backend_columns, columns_of, hyperparameters, varying
 from experiments.wording import counted
 
 Mask = NDArray[np.bool_]
@@ -127,7 +127,7 @@ def settings_text(runs: pd.DataFrame) -> pd.DataFrame:
     names = runs["problem"].astype(str).str.split().str[0]
     table = pd.DataFrame({"optimizer": runs["optimizer"].astype(str), "problem": names, "settings": ""})
     for _, part in runs.groupby([table["optimizer"], names]):
-        keys = varying(part, [*columns_of(part, "problem."), *columns_of(part, "optimizer."), "steps"])
+        keys = varying(part, [*columns_of(part, "problem."), *hyperparameters(part), "steps"])
         keys += varying(part, backend_columns(part))
         table.loc[part.index, "settings"] = written(part, keys)
     return table

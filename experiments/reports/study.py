@@ -14,6 +14,7 @@ from experiments.figures.parts import Part, Picture, Table, Text
 from experiments.reports.comparison import best_of_k_parts, by_target, parts_of, uneven_parts, words
 from experiments.reports.page import bullet_list
 from experiments.reports.sources import FOLDER, INDEX
+from experiments.request.settings import is_hyperparameter
 from experiments.store import Store
 from experiments.store.sample import Sample
 from experiments.tables.coverage import Where, spans
@@ -70,7 +71,7 @@ def search_parts(chosen: pd.DataFrame, name: str = "selections") -> Iterator[Par
         return
     flags = tuning.best_flags(chosen).columns
     winners = chosen[chosen[list(flags)].eq(True).any(axis=1)]
-    searched = [key for key in winners if str(key).startswith("optimizer.") and winners[key].nunique() > 1]
+    searched = [key for key in winners if is_hyperparameter(key) and winners[key].nunique() > 1]
     columns = ["problem", "optimizer", *searched, "trial", "median", *flags]
     yield Table(name, "The trials that the budgets chose, on the tuning seeds", winners[columns])
     yield search_alarms(chosen)
@@ -88,7 +89,8 @@ def search_alarms(chosen: pd.DataFrame) -> Text:
 
 def space_and_limits(chosen: pd.DataFrame, optimizer: str) -> tuple[tuning.Space, tuning.Limits]:
     """Return the space that was searched, and what an optimizer's hyperparameters may be."""
-    return json.loads(chosen["space"].iloc[0]), OPTIMIZERS[optimizer].hyperparameters()
+    schedule = str(chosen["schedule"].iloc[0])
+    return json.loads(chosen["space"].iloc[0]), tuning.limits_of(optimizer, schedule)
 
 
 def first_seeds(runs: pd.DataFrame, most: int) -> pd.DataFrame:

@@ -10,7 +10,8 @@ import pandas as pd
 
 from experiments.engine.backend import Backend
 from experiments.engine.fingerprint import code_fingerprint
-from optim import Optimizer
+from optim.base import Optimizer
+from optim.method import Method
 from problems import Problem
 
 
@@ -19,12 +20,12 @@ class Cell:
     """The runs of one optimizer on one problem, which advance together.
 
     ``runs`` has one row per run: ``run`` (the id), ``optimizer``, ``problem``, ``seed``,
-    ``steps``, ``engine``, ``dtype``, ``device``, and every hyperparameter and constant under the
-    path a user types.
+    ``steps``, ``engine``, ``dtype``, ``device``, ``schedule``, and every hyperparameter and constant
+    under the path a user types.
     """
 
     problem: Problem
-    optimizer: Optimizer
+    method: Method
     runs: pd.DataFrame
     steps: int
     points: int
@@ -33,7 +34,11 @@ class Cell:
 
     def take(self, rows: Any) -> Cell:
         """Return the cell with only these rows, given as a slice, a mask or positions."""
-        return replace(self, runs=self.runs.iloc[rows], optimizer=self.optimizer.take(rows))
+        return replace(self, runs=self.runs.iloc[rows], method=self.method.take(rows))
+
+    @property
+    def optimizer(self) -> Optimizer:
+        return self.method.optimizer
 
     @property
     def seeds(self) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -42,4 +47,6 @@ class Cell:
     @property
     def code(self) -> str:
         """The fingerprint of the code that runs this cell."""
-        return code_fingerprint(self.optimizer.name, self.problem.name, self.backend.engine)
+        return code_fingerprint(
+            self.optimizer.name, self.problem.name, self.backend.engine, self.method.schedule.name
+        )

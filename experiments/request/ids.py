@@ -19,7 +19,7 @@ def run_ids(runs: pd.DataFrame, points: int, params: bool, code: str) -> list[st
 
     Equal values give equal ids however they were written, in whatever company.
     """
-    keys = sorted(key for key in runs.columns if key in COMMON or key.startswith(("optimizer.", "problem.")))
+    keys = sorted(key for key in runs.columns if key in COMMON or key.startswith(VARIED))
     shared = f"record.points={points};record.params={params};code={code};"
     return [
         hashlib.blake2b((shared + ";".join(row)).encode(), digest_size=12).hexdigest()
@@ -27,7 +27,8 @@ def run_ids(runs: pd.DataFrame, points: int, params: bool, code: str) -> list[st
     ]
 
 
-COMMON = ("optimizer", "problem", "seed", "steps", *BACKEND)
+COMMON = ("optimizer", "schedule", "problem", "seed", "steps", *BACKEND)
+VARIED = ("optimizer.", "schedule.", "problem.")
 
 
 def texts_of(settings: pd.DataFrame) -> Iterator[list[str]]:

@@ -13,13 +13,14 @@ import pandas as pd
 
 from experiments.engine.backend import BACKEND, Backend, backend_of
 from experiments.engine.blocks import MINIMUM_BLOCK, block_size, dim_of
+from experiments.engine.rule import check_arrays
 from experiments.request.cell import Cell
 from experiments.request.checks import checked_integer
 from experiments.request.ids import run_ids
 from experiments.request.limits import LARGEST_SEED, LARGEST_STEPS, MOST_HISTORY, MOST_POINTS, MOST_RUNS
-from experiments.request.settings import Axes, Settings, build, check_numbers, plain
+from experiments.request.settings import Axes, Settings, build, check_numbers, method_of, plain
 from experiments.wording import counted
-from optim import OPTIMIZERS, Optimizer
+from optim.method import Method
 from problems import PROBLEMS, Problem
 
 STRETCH = 1 << 16  # runs whose settings and ids are held at a time
@@ -86,14 +87,12 @@ class Product:
     def backend(self) -> Backend:
         """What computes the runs."""
         asked = {key: self.settings[key] for key in BACKEND if key in self.settings}
-        return backend_of(self.problem, **asked)
+        return backend_of(self.problem, **asked, optimizer=type(self.method(0, 1).optimizer))
 
-    def optimizer(self, first: int, end: int) -> Optimizer:
-        """Return the optimizer with a value of each varied hyperparameter for each of these runs."""
+    def method(self, first: int, end: int) -> Method:
+        """Return what decides the steps, with a value of each varied key for each of these runs."""
         columns = self.columns(first, end)
-        varied = {key.removeprefix("optimizer."): v for key, v in columns.items() if key != "seed"}
-        optimizer: Optimizer = build(OPTIMIZERS, "optimizer", {**self.settings["optimizer"], **varied})
-        return optimizer
+        return method_of(self.settings, {key: v for key, v in columns.items() if key != "seed"})
 
     @cached_property
     def allowed(self) -> dict[str, list[Any]]:
@@ -106,15 +105,15 @@ class Product:
 
     def runs(self, first: int, end: int) -> pd.DataFrame:
         """Return the settings of these runs, one row a run."""
-        optimizer = self.optimizer(first, end)
+        settings = self.method(first, end).settings()
         return pd.DataFrame(
             {
-                "optimizer": optimizer.name,
+                "optimizer": settings.pop("optimizer"),
                 "problem": self.problem.name,
                 "seed": self.columns(first, end)["seed"],
                 "steps": int(self.settings["steps"]),
                 **asdict(self.backend),
-                **{f"optimizer.{f.name}": getattr(optimizer, f.name) for f in fields(optimizer)},
+                **settings,
                 **{f"problem.{f.name}": getattr(self.problem, f.name) for f in fields(self.problem)},
             }
         )
@@ -125,7 +124,7 @@ class Product:
         record = self.settings["record"]
         cell = Cell(
             problem=self.problem,
-            optimizer=self.optimizer(first, end),
+            method=self.method(first, end),
             runs=self.runs(first, end),
             steps=int(self.settings["steps"]),
             points=int(record["points"]),
@@ -142,8 +141,9 @@ def product_of(settings: Settings, axes: Axes, drawn: Mapping[str, Any] | None =
     Args:
         settings: ``optimizer`` and ``problem`` (a name and values each), ``seed``,
             ``steps``, ``record.points`` and ``record.params``, nested as in conf/; if it likes
-            ``engine``, ``dtype`` and ``device``.
-        axes: values for ``seed`` or ``optimizer.<hyperparameter>``; seeds vary slowest.
+            ``schedule``, ``engine``, ``dtype`` and ``device``.
+        axes: values for ``seed``, ``optimizer.<hyperparameter>`` or ``schedule.<parameter>``; seeds vary
+            slowest.
         drawn: values of hyperparameters that vary together, all of one length: the
             points of a search. They are one more axis, the fastest.
 
@@ -153,14 +153,15 @@ def product_of(settings: Settings, axes: Axes, drawn: Mapping[str, Any] | None =
     """
     seeds = [checked_integer("seed", seed, 0, LARGEST_SEED) for seed in axes.get("seed", [settings["seed"]])]
     others = {key: values for key, values in axes.items() if key != "seed"}
-    check_numbers(settings["optimizer"], others)
+    check_numbers(settings, others)
     levels = {key: list(dict.fromkeys(values)) for key, values in {"seed": seeds, **others}.items()}
     points = {key: np.asarray(values) for key, values in (drawn or {}).items()}
     product = Product(settings, levels, points)
     assert product.backend is not None  # made here, so that what is wrong with it is said here
     check_count(product)
     for stretch in product.stretches(end=product.runs_a_seed):
-        product.optimizer(*stretch)
+        product.method(*stretch)
+    check_arrays(product.method(0, 1).optimizer, product.problem)
     checked_integer("steps", settings["steps"], 1, LARGEST_STEPS)
     check_record(settings["record"])
     check_history(product)

@@ -9,28 +9,59 @@ from typing import Any
 import numpy as np
 
 from optim import OPTIMIZERS
+from optim.method import Method
+from optim.schedules import SCHEDULES
+from optim.wrapper import Wrapper
 
 Settings = Mapping[str, Any]
 Axes = Mapping[str, Sequence[Any]]
 
 
+def is_hyperparameter(column: object) -> bool:
+    """Tell whether a column of runs is a setting of the optimizer, its wrapper or its schedule."""
+    return column == "schedule" or f"{column}".startswith(("optimizer.", "schedule."))
+
+
 def check_numbers(settings: Settings, levels: Axes) -> None:
     """Raise ValueError for a value of an axis that is no number, with the message it gives alone."""
     for key, values in levels.items():
-        name = key.removeprefix("optimizer.")
         for value in values:
             if isinstance(value, bool) or not isinstance(value, int | float):
-                build(OPTIMIZERS, "optimizer", {**settings, name: value})
+                method_of(settings, {key: value})
 
 
-def build(registry: Mapping[str, type[Any]], group: str, settings: Settings) -> Any:
-    """Return the registered class named in ``settings``, made with the other values there."""
+def method_of(settings: Settings, varied: Mapping[str, Any]) -> Method:
+    """Return the optimizer, schedule and wrapper that settings name, with these values of varied keys."""
+    optimizer = with_values("optimizer", settings["optimizer"], varied)
+    known = tuple(spec.name for spec in fields(Wrapper))
+    around = {name: optimizer.pop(name) for name in known if name in optimizer}
+    schedule = with_values("schedule", settings.get("schedule", {"name": "constant"}), varied)
+    return Method(
+        optimizer=build(OPTIMIZERS, "optimizer", optimizer, more=known),
+        schedule=build(SCHEDULES, "schedule", schedule),
+        wrapper=Wrapper(**around),
+    )
+
+
+def with_values(group: str, settings: Any, varied: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a group with those of the varied keys that are its own."""
+    own = settings if isinstance(settings, Mapping) else {"name": settings}
+    return {**own, **{k.removeprefix(f"{group}."): v for k, v in varied.items() if k.startswith(f"{group}.")}}
+
+
+def build(
+    registry: Mapping[str, type[Any]], group: str, settings: Settings, more: tuple[str, ...] = ()
+) -> Any:
+    """Return the registered class named in ``settings``, made with the other values there.
+
+    ``more`` are keys of the group that do not belong to the class.
+    """
     name = settings.get("name") if isinstance(settings, Mapping) else settings
     cls = registry.get(name) if isinstance(name, str) else None
     if cls is None:
         raise ValueError(f"{group} must be one of {', '.join(sorted(registry))}, got {name!r}")
     values = {key: value for key, value in settings.items() if key not in ("name", "search")}
-    known = [field.name for field in fields(cls)]
+    known = [*(field.name for field in fields(cls)), *more]
     for key, value in values.items():
         if key not in known:
             raise ValueError(

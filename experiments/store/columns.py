@@ -14,12 +14,13 @@ from experiments.engine.trace import TARGETS, Trace
 from experiments.request.cell import Cell
 
 HIT_COLUMNS = tuple(f"hit_1e-{k}" for k in range(1, len(TARGETS) + 1))
-CATEGORIES = ("run", "optimizer", "problem", "status")
+CATEGORIES = ("run", "optimizer", "schedule", "problem", "status")
 
 
 def run_columns(cell: Cell, trace: Trace) -> dict[str, Any]:
     """Return what is stored of each run: its settings, then how it ended."""
     diverged = trace.diverged_at >= 0
+    taken = np.where(diverged, trace.diverged_at, cell.steps)
     return {
         **{str(key): pa.array(column, from_pandas=True) for key, column in cell.runs.items()},
         "status": np.select([diverged, trace.stalled], ["diverged", "stalled"], "ok"),
@@ -31,6 +32,7 @@ def run_columns(cell: Cell, trace: Trace) -> dict[str, Any]:
         "distance": trace.distance[-1],
         **{name: pa.array(hit, mask=hit < 0) for name, hit in zip(HIT_COLUMNS, trace.hits, strict=True)},
         **{name: values[-1] for name, values in trace.metrics.items()},
+        "gradient_evaluations": cell.optimizer.gradient_evaluations(taken),
         "seconds": trace.seconds,
     }
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from experiments.engine.backend import BACKEND
 from experiments.request.limits import FIRST_TUNING_SEED
+from experiments.request.settings import is_hyperparameter
 from experiments.store.parquet import read_table, readable
 
 Integers = NDArray[np.int64]
@@ -109,7 +110,7 @@ def rows_in(file: Path) -> pd.DataFrame:
         names = pq.read_schema(file).names
     constants = [name for name in names if name.startswith("problem.")]
     instance = ["problem", "steps", *(name for name in BACKEND if name in names), *constants]
-    optimizer = ["optimizer", *(name for name in names if name.startswith("optimizer."))]
+    optimizer = ["optimizer", *filter(is_hyperparameter, names)]
     table = read_table(file, columns=["seed", *instance, *optimizer])
     frame: pd.DataFrame = table.to_pandas(strings_to_categorical=True)
     problem = hashed(frame[instance])

@@ -31,6 +31,7 @@ from experiments.store.parquet import Damaged, read_table, readable, write_table
 from experiments.store.sample import Sample, sampled
 from experiments.store.seal import check_footer, check_pages
 from optim.base import Optimizer
+from optim.schedules import SCHEDULES
 from problems.base import Problem
 
 MOST_FILES = 256  # whose ids are held, some 300 kB each: in a grid's order a file is met once or twice
@@ -81,6 +82,7 @@ class Store:
             "record.points": str(cell.points),
             "record.params": str(cell.params),
             "engine": cell.backend.engine,
+            "schedule": cell.method.schedule.name,
             "code": cell.code,
         }
         write_table(history_table(ids, trace), self.folder / "history" / name, metadata)
@@ -91,7 +93,7 @@ class Store:
         """Store how the trials of a search compared, see ``tuning.select``, and in which space."""
         name = file_name(pool.optimizer.name, pool.problem.name, pool.runs["run"])
         metadata = {"optimizer": pool.optimizer.name, "problem": pool.problem.name}
-        metadata |= {"engine": pool.backend.engine, "code": pool.code}
+        metadata |= {"engine": pool.backend.engine, "schedule": pool.method.schedule.name, "code": pool.code}
         table = pa.Table.from_pandas(chosen.assign(space=json.dumps(space)), preserve_index=False)
         write_table(table, self.folder / "selections" / name, metadata)
 
@@ -128,7 +130,11 @@ class Store:
             self.look()
         series = f"{optimizer.name}-{problem.name}"
         known = self.catalogues.setdefault(series, Catalogue(settings_of(optimizer, problem)))
-        codes = [code_fingerprint(optimizer.name, problem.name, engine) for engine in problem.engines]
+        codes = [
+            code_fingerprint(optimizer.name, problem.name, engine, schedule)
+            for engine in problem.engines
+            for schedule in SCHEDULES
+        ]
         for name in self.waiting.pop(series, ()):
             known.add(name, bounds_in(self.folder / "runs" / name, known.settings, codes))
         names = known.meeting(bounds_of(values, known.settings))
@@ -216,7 +222,7 @@ class Store:
         """
         allowed = product.allowed
         varied = [*product.levels, *product.points]
-        files = sorted(self.files_meeting(product.optimizer(0, 1), product.problem, allowed))
+        files = sorted(self.files_meeting(product.method(0, 1).optimizer, product.problem, allowed))
         tables = [read_table(f, columns=[*varied, *columns], filters=condition(allowed)) for f in files]
         frame = as_frame(tables, None)
         if frame.empty:
@@ -303,7 +309,7 @@ class Footer(NamedTuple):
     Attributes:
         rows: how many there are.
         code: the fingerprint of the code that made it; empty if there is none.
-        optimizer, problem, engine: of its rows.
+        optimizer, problem, engine, schedule: of its rows.
         params: True if their histories have the parameters, as text; empty if that is not told.
     """
 
@@ -312,6 +318,7 @@ class Footer(NamedTuple):
     optimizer: str
     problem: str
     engine: str
+    schedule: str
     params: str
 
     @property
@@ -319,9 +326,9 @@ class Footer(NamedTuple):
         """Whether the code that made the file is the code as it is now."""
         try:
             return bool(self.code) and self.code == code_fingerprint(
-                self.optimizer, self.problem, self.engine
+                self.optimizer, self.problem, self.engine, self.schedule
             )
-        except KeyError:  # an optimizer, problem or engine that is no longer known
+        except KeyError:  # an optimizer, problem, engine or schedule that is no longer known
             return False
 
 
@@ -334,7 +341,7 @@ def footer_of(file: Path) -> Footer:
     with readable(file):
         check_footer(file)
         found = pq.read_metadata(file)
-        keys = (b"code", b"optimizer", b"problem", b"engine", b"record.params")
+        keys = (b"code", b"optimizer", b"problem", b"engine", b"schedule", b"record.params")
         words = ((found.metadata or {}).get(key, b"").decode() for key in keys)
         return Footer(found.num_rows, *words)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, asdict, fields
 from typing import Any
@@ -13,6 +14,8 @@ from experiments.engine.backend import Backend
 from experiments.tables import PAIR, hyperparameters, text
 from experiments.tables.varying import columns_of
 from optim import OPTIMIZERS
+from optim.schedules import SCHEDULES
+from optim.wrapper import Wrapper
 from problems import PROBLEMS
 
 LEFT_OUT = ["problem", "optimizer", "seeds", "settings", "runs", "why", "command"]
@@ -56,19 +59,39 @@ def filling(settings: pd.DataFrame, at: pd.DataFrame, seeds: Iterable[int], wher
         where: the words for the study that the runs belong to.
     """
     name = str(settings["optimizer"].iloc[0])
-    axes = {key: sorted(settings[key].dropna().unique()) for key in hyperparameters(settings)}
-    distinct = settings[list(axes)].drop_duplicates()
+    keys = hyperparameters(settings)
+    axes = axes_of(settings, keys)
+    distinct = settings[keys].drop_duplicates()
     wanted = np.unique(np.asarray(list(seeds)))
     words = [f"optimizer={name}", *problem_words(at.iloc[0]), f"steps={text(at['steps'].iloc[0])}"]
     words += backend_words(at.iloc[0])
     words.append(f"seed={number_list(wanted)}")
-    searched = len(distinct) < np.prod([max(len(values), 1) for values in axes.values()])
+    parts = (
+        [part for _, part in settings.groupby("schedule", observed=True)]
+        if "schedule" in keys
+        else [settings]
+    )
+    searched = len(distinct) < sum(
+        math.prod(max(len(v), 1) for v in axes_of(p, keys).values()) for p in parts
+    )
     if searched:  # no grid: trials of a search
         words.append(f"tune.trials={len(distinct)}")
     else:
         words += hyperparameter_words(name, axes)
     command = "tune" if searched else "run"
     return f"python -m experiments.{command} -m {' '.join(map(quoted, [*words, *where]))}"
+
+
+def axes_of(settings: pd.DataFrame, keys: Sequence[str]) -> dict[str, list[Any]]:
+    """Return the values of these columns, ascending; the schedule comes first, its parameters are its own."""
+    return {key: sorted(settings[key].dropna().unique()) for key in sorted(keys, key="schedule".__ne__)}
+
+
+def points_of_grids(settings: pd.DataFrame, keys: Sequence[str]) -> int:
+    """Return how many settings there were if each schedule had every combination of its values."""
+    names = settings["schedule"].astype(str) if "schedule" in keys else [0] * len(settings)
+    parts = [axes_of(part, keys) for _, part in settings.groupby(names)]
+    return sum(math.prod(max(len(values), 1) for values in axes.values()) for axes in parts)
 
 
 def problem_words(row: pd.Series) -> list[str]:
@@ -92,13 +115,22 @@ def backend_words(row: pd.Series) -> list[str]:
 
 def hyperparameter_words(name: str, axes: Mapping[str, Sequence[Any]]) -> list[str]:
     """Return the words for the hyperparameters that vary, or are not the default."""
-    defaults = defaults_of(OPTIMIZERS[name]) if name in OPTIMIZERS else {}
+    kinds = [OPTIMIZERS[name], Wrapper] if name in OPTIMIZERS else []
+    defaults = {f"optimizer.{key}": value for kind in kinds for key, value in defaults_of(kind).items()}
+    defaults |= {"schedule": "constant", **schedule_defaults(axes.get("schedule", []))}
     return [
         f"{key}={number_list(values)}"
         for key, values in axes.items()
-        if len(values) > 1
-        or (len(values) == 1 and not same(values[0], defaults.get(key.removeprefix("optimizer."))))
+        if len(values) > 1 or (len(values) == 1 and not same(values[0], defaults.get(key)))
     ]
+
+
+def schedule_defaults(names: Iterable[Any]) -> dict[str, Any]:
+    """Return the defaults of these schedules by column; those that differ between them are left out."""
+    found = [defaults_of(SCHEDULES[f"{name}"]) for name in names if name in SCHEDULES]
+    keys = {key for each in found for key in each}
+    values = {key: {each[key] for each in found if key in each} for key in keys}
+    return {f"schedule.{key}": value for key, (value, *more) in values.items() if not more}
 
 
 def defaults_of(kind: type) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.engine.backend import BACKEND
+from experiments.request.settings import is_hyperparameter
 
 LR = "optimizer.lr"
 PAIR = ["problem", "optimizer"]
@@ -76,8 +77,8 @@ def columns_of(table: pd.DataFrame, prefix: str) -> list[str]:
 
 
 def hyperparameters(table: pd.DataFrame) -> list[str]:
-    """Return the columns of hyperparameters, the learning rate first."""
-    return sorted(columns_of(table, "optimizer."), key=lambda column: column != LR)
+    """Return the columns of hyperparameters, the schedule's among them, the learning rate first."""
+    return sorted(filter(is_hyperparameter, map(str, table)), key=lambda column: column != LR)
 
 
 def varying(runs: pd.DataFrame, keys: list[str]) -> list[str]:
@@ -108,7 +109,8 @@ def settings(runs: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for column, extra in (("optimizer", []), ("problem", ["steps", *backend_columns(runs)])):
         for name, part in by_name(runs, column) if len(runs) else []:
-            for key in varying(part, [*columns_of(part, f"{column}."), *extra]):
+            own = hyperparameters(part) if column == "optimizer" else columns_of(part, "problem.")
+            for key in varying(part, [*own, *extra]):
                 values = part[key].drop_duplicates().sort_values(na_position="first")
                 rows.append((name, key, len(values), listed([text(value, 4) for value in values])))
     return pd.DataFrame(rows, columns=["subject", "key", "count", "values"])

@@ -15,6 +15,7 @@ from experiments.tuning.search import (
     check_space,
     checked_search,
     draw,
+    limits_of,
     scaled,
     unit_points,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "check_space",
     "checked_search",
     "draw",
+    "limits_of",
     "moved",
     "scaled",
     "select",

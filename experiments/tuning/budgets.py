@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import pandas as pd
 
 from experiments import inference
 from experiments.request.limits import FIRST_TUNING_SEED
+from experiments.request.settings import is_hyperparameter
 from experiments.tuning import best_flags, budget_of
 from optim import OPTIMIZERS
+from optim.method import Method
+from optim.schedules import SCHEDULES
 
 DEFAULT = "default"
 
@@ -28,11 +29,10 @@ def label(budget: int) -> str:
 
 def default_settings(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the defaults of the optimizers that ran, on each problem."""
-    pairs = runs[["problem", "optimizer"]].astype(str).drop_duplicates()
+    ran = runs[["problem", "optimizer", "schedule"]].astype(str).drop_duplicates()
     rows = [
-        {"problem": problem, "optimizer": name}
-        | {f"optimizer.{key}": value for key, value in asdict(OPTIMIZERS[name]()).items()}
-        for problem, name in pairs.itertuples(index=False)
+        {"problem": problem, **Method(OPTIMIZERS[name](), SCHEDULES[schedule]()).settings()}
+        for problem, name, schedule in ran.itertuples(index=False)
     ]
     table = pd.DataFrame(rows)
     return table[[key for key in table if key in runs]]
@@ -40,14 +40,14 @@ def default_settings(runs: pd.DataFrame) -> pd.DataFrame:
 
 def setting_keys(table: pd.DataFrame) -> list[str]:
     """Return the columns that tell settings apart: problem, optimizer, its hyperparameters."""
-    return ["problem", "optimizer", *(str(key) for key in table if str(key).startswith("optimizer."))]
+    return ["problem", "optimizer", *filter(is_hyperparameter, map(str, table))]
 
 
 def reported_at(runs: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
     """Return the runs at the chosen settings on the seeds that did not choose them."""
     reported = runs[runs["seed"] < FIRST_TUNING_SEED]
     keys = setting_keys(chosen)
-    named = {"problem": str, "optimizer": str}
+    named = {"problem": str, "optimizer": str, "schedule": str}
     return reported.astype(named).merge(chosen[keys].astype(named).drop_duplicates(), on=keys)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.request.limits import FIRST_TUNING_SEED as FIRST_TUNING_SEED
-from experiments.tuning.search import Limits, Space, scaled
+from experiments.tuning.search import Limits, Space, column_of, scaled
 from experiments.tuning.selection import best_flags
 from optim.base import Range
 
@@ -25,7 +25,7 @@ def at_edge(chosen: pd.DataFrame, search: Space, limits: Limits, share: float = 
     found = {}
     for name, spec in search.items():
         low, high = np.sort(scaled(spec, np.array([share, 1 - share])))
-        values = best[f"optimizer.{name}"]
+        values = best[column_of(name)]
         ends = {"low": (values < low).any(), "high": (values > high).any()}
         found[name] = [end for end, there in ends.items() if there and moved(spec, end, limits[name]) != spec]
     return found
@@ -38,7 +38,7 @@ def alarms(chosen: pd.DataFrame, search: Space, limits: Limits) -> list[str]:
         f"{name}={value:.3g} is at the {end} edge of [{search[name]['low']:g}, {search[name]['high']:g}]"
         for name, ends in at_edge(chosen, search, limits).items()
         for end in ends
-        for value in [best[f"optimizer.{name}"].agg({"low": "min", "high": "max"}[end])]
+        for value in [best[column_of(name)].agg({"low": "min", "high": "max"}[end])]
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from experiments.request.checks import checked_integer
 from experiments.request.limits import FIRST_TUNING_SEED as FIRST_TUNING_SEED
+from experiments.request.settings import Settings
 from experiments.store.columns import HIT_COLUMNS
 from experiments.tables import measure_of
 from optim import OPTIMIZERS
 from optim.base import Range
+from optim.schedules import SCHEDULES
+from optim.wrapper import Wrapper
 
 Space = Mapping[str, Mapping[str, Any]]
 Limits = Mapping[str, Range]
@@ -37,7 +40,7 @@ class Search:
     space: Space
 
 
-def checked_search(tune: Mapping[str, Any], optimizer: Mapping[str, Any], axes: Mapping[str, Any]) -> Search:
+def checked_search(tune: Mapping[str, Any], settings: Settings, axes: Mapping[str, Any]) -> Search:
     """Return the trials that the settings ask for, else raise ValueError."""
     if set(axes) - {"seed"}:
         raise ValueError(f"tune.trials draws the hyperparameters; sweep seeds alone, not {', '.join(axes)}")
@@ -51,16 +54,44 @@ def checked_search(tune: Mapping[str, Any], optimizer: Mapping[str, Any], axes: 
         raise ValueError(
             f"seed must be below {FIRST_TUNING_SEED}, where the tuning seeds begin, got {max(held_out)}"
         )
-    space = optimizer.get("search") or {}
+    space = space_of(settings)
     return Search(seeds, draw(space, tune["trials"], tune["method"]), space)
 
 
-def check_free(optimizer: Mapping[str, Any]) -> None:
+def space_of(settings: Settings) -> dict[str, Any]:
+    """Return what is searched: the optimizer's hyperparameters, and the schedule's as ``schedule.NAME``."""
+    optimizer, schedule = (settings.get(group, {}).get("search") or {} for group in ("optimizer", "schedule"))
+    check_space(optimizer)
+    check_space(schedule, "schedule")
+    return {**optimizer, **{f"schedule.{name}": spec for name, spec in schedule.items()}}
+
+
+def column_of(name: str) -> str:
+    """Return the column of what a space calls by this name."""
+    return name if name.startswith("schedule.") else f"optimizer.{name}"
+
+
+def limits_of(optimizer: str, schedule: str) -> dict[str, Range]:
+    """Return what the hyperparameters may be that a space can name."""
+    rates = SCHEDULES[schedule].hyperparameters()
+    return {
+        **OPTIMIZERS[optimizer].hyperparameters(),
+        **Wrapper.hyperparameters(),
+        **{f"schedule.{name}": limit for name, limit in rates.items()},
+    }
+
+
+def check_free(settings: Settings) -> None:
     """Raise ValueError for a hyperparameter that is searched, and was given a value all the same."""
-    defaults = OPTIMIZERS[optimizer["name"]]()
-    for name in optimizer.get("search") or {}:
-        if optimizer[name] != getattr(defaults, name):
-            raise ValueError(f"tune.trials draws optimizer.{name}; it cannot be {optimizer[name]} as well")
+    for name in space_of(settings):
+        group, _, key = column_of(name).partition(".")
+        kinds = (SCHEDULES,) if group == "schedule" else (OPTIMIZERS,)
+        own = settings[group]
+        default = next(
+            spec.default for kind in kinds for spec in fields(kind[own["name"]]) if spec.name == key
+        )
+        if own[key] != default:
+            raise ValueError(f"tune.trials draws {group}.{key}; it cannot be {own[key]} as well")
 
 
 def check_choosing(tune: Mapping[str, Any], metrics: Sequence[str]) -> None:
@@ -82,18 +113,17 @@ def draw(search: Space, trials: int, method: str) -> dict[str, NDArray[np.float6
     Random search (Bergstra & Bengio, 2012) or a scrambled Sobol sequence (Owen, 1998).
     Fewer trials are the first ones of more. Rounded to twelve digits.
     """
-    check_space(search)
     cube = unit_points(len(search), trials, method)
-    values = {f"optimizer.{name}": scaled(spec, cube[:, i]) for i, (name, spec) in enumerate(search.items())}
+    values = {column_of(name): scaled(spec, cube[:, i]) for i, (name, spec) in enumerate(search.items())}
     return {key: np.array([float(f"{value:.12g}") for value in column]) for key, column in values.items()}
 
 
-def check_space(search: Any) -> None:
+def check_space(search: Any, group: str = "optimizer") -> None:
     """Raise ValueError unless each hyperparameter has a distribution that can be drawn from."""
     if not isinstance(search, Mapping) or not all(isinstance(spec, Mapping) for spec in search.values()):
-        raise ValueError(f"optimizer.search must be distribution, low and high of each key, got {search!r}")
+        raise ValueError(f"{group}.search must be distribution, low and high of each key, got {search!r}")
     for name, spec in search.items():
-        label, distribution = f"optimizer.search.{name}", spec.get("distribution")
+        label, distribution = f"{group}.search.{name}", spec.get("distribution")
         if distribution not in DISTRIBUTIONS:
             known = ", ".join(DISTRIBUTIONS)
             raise ValueError(f"{label}: distribution must be one of {known}, got {distribution!r}")

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from experiments.request.limits import FIRST_TUNING_SEED as FIRST_TUNING_SEED
+from experiments.request.settings import is_hyperparameter
 from experiments.tables import best_settings, by_setting
 
 
@@ -26,7 +27,7 @@ def select(pool: pd.DataFrame, runs: pd.DataFrame, measure: str, budgets: Sequen
     stalled, and best_of_K (true or false) for each budget K.
     """
     trials = len(pool) // pool["seed"].nunique()
-    keys = [key for key in pool if str(key).startswith("optimizer.")]
+    keys = list(filter(is_hyperparameter, map(str, pool)))
     table = pool.iloc[:trials][["optimizer", *keys]].assign(trial=range(trials))
     scores = by_setting(runs, measure).drop(columns="optimizer")
     table = table.merge(scores, on=keys, how="left").sort_values("trial", ignore_index=True)
@@ -44,7 +45,7 @@ def best_points(chosen: pd.DataFrame, budget: int | None = None) -> dict[str, ND
     flags = best_flags(chosen)
     if budget is not None:
         flags = flags[[column for column in flags if budget_of(column) <= budget][-1:]]
-    numbers = chosen[flags.any(axis=1)].filter(regex=r"^optimizer\.").select_dtypes("float")
+    numbers = chosen[flags.any(axis=1)].filter(regex=r"^(optimizer|schedule)\.").select_dtypes("float")
     return {str(key): column.to_numpy(dtype=np.float64) for key, column in numbers.items()}
 
 

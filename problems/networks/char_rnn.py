@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from problems.base import Choice, Numbers, constant, register
-from problems.loss import Arrays, Layout, LossProblem
+from problems.base import Choice, Layout, Numbers, constant, register
+from problems.loss import Arrays, LossProblem
 from problems.matrices import orthogonal
 from problems.networks.layers import accuracy, cross_entropy, one_hot
 from problems.networks.text import ALPHABET, load_windows

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from problems.base import Choice, Numbers, constant, register
+from problems.base import Choice, Layout, Numbers, constant, register
 from problems.data import Split, load_split
-from problems.loss import Arrays, Layout, LossProblem
+from problems.loss import Arrays, LossProblem
 from problems.networks.layers import (
     accuracy,
     activated,

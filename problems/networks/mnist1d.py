@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from problems.base import Choice, Numbers, constant, register
+from problems.base import Choice, Layout, Numbers, constant, register
 from problems.data import load_mnist1d
-from problems.loss import Arrays, Layout, LossProblem
+from problems.loss import Arrays, LossProblem
 from problems.networks.layers import (
     accuracy,
     activated,

@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from problems.base import Numbers, constant, register
-from problems.loss import Arrays, Layout, LossProblem
+from problems.base import Layout, Numbers, constant, register
+from problems.loss import Arrays, LossProblem
 from problems.networks.layers import accuracy, causal_attention, cross_entropy, layer_norm, one_hot
 from problems.networks.text import ALPHABET, load_windows
 

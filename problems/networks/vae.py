@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from problems.base import Numbers, constant, register
+from problems.base import Layout, Numbers, constant, register
 from problems.data import load_pixels
-from problems.loss import Arrays, Layout, LossProblem
+from problems.loss import Arrays, LossProblem
 from problems.networks.layers import dense, glorot
 
 PIXELS = 64

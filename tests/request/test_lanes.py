@@ -15,6 +15,7 @@ from experiments.request.cell import Cell
 from experiments.request.checks import checked_integer, checked_study
 from experiments.request.product import cell_of
 from optim import OPTIMIZERS
+from optim.wrapper import Wrapper
 from problems import PROBLEMS
 
 NAMES = ", ".join(sorted(OPTIMIZERS))
@@ -192,7 +193,11 @@ READ = {
 def test_a_fingerprint_covers_the_loop_the_optimizer_the_problem_and_what_they_import() -> None:
     used = {
         "experiments.declared",
-        *(f"experiments.engine.{name}" for name in ("backend", "blocks", "records", "recorded", "trace")),
+        *(
+            f"experiments.engine.{name}"
+            for name in ("backend", "blocks", "records", "recorded", "rule", "trace")
+        ),
+        *(f"optim.{name}" for name in ("method", "wrapper", "schedules.base", "schedules.constant")),
         *("optim.base", "optim.hyper", "optim.rmsprop", "problems.base", "problems.quadratic"),
     }
     assert READ["jax"] == used | {"experiments.engine.jax_loop", "experiments.engine.jax_program"}
@@ -289,7 +294,12 @@ def test_columns_stand_under_the_paths_that_a_user_types() -> None:
     runs = cell(seed=3, steps=7).runs
     hypers = [f"optimizer.{spec.name}" for spec in fields(OPTIMIZERS["rmsprop"])]
     values = [f"problem.{spec.name}" for spec in fields(PROBLEMS["quadratic"])]
-    assert list(runs) == ["run", "optimizer", "problem", "seed", "steps", *BACKEND, *hypers, *values]
+    around = [f"optimizer.{spec.name}" for spec in fields(Wrapper)]
+    rates = ["schedule", "schedule.warmup"]
+    assert list(runs) == [
+        *("run", "optimizer", "problem", "seed", "steps", *BACKEND),
+        *(*hypers, *around, *rates, *values),
+    ]
     row = runs.iloc[0]
     assert (row["optimizer"], row["problem"], row["seed"], row["steps"]) == ("rmsprop", "quadratic", 3, 7)
     assert (row["optimizer.beta"], row["problem.points"]) == (0.9, 100)
@@ -338,7 +348,8 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (
         {"optimizer": {"name": "rmsprop", "beta1": 0.5}},
         {},
-        "optimizer.beta1=0.5: RMSprop has no beta1; it has lr, beta, eps, momentum, centered, weight_decay",
+        "optimizer.beta1=0.5: RMSprop has no beta1; it has lr, beta, eps, momentum, centered, "
+        "weight_decay, clip_norm, clip_value, decoupled_decay, averaging",
     ),
     (
         {"optimizer": {"name": "rmsprop", "lr": [0.1, 0.2]}},

@@ -26,6 +26,7 @@ def study() -> tuple[pd.DataFrame, pd.DataFrame]:
                 {
                     "optimizer": name,
                     "problem": problem,
+                    "schedule": "constant",
                     "seed": seed,
                     "steps": 100,
                     "optimizer.lr": lr,
@@ -36,6 +37,7 @@ def study() -> tuple[pd.DataFrame, pd.DataFrame]:
         for trial, lr in enumerate((0.5, 0.25)):
             flags = {f"best_of_{k}": CHOSEN[name, k] == lr for k in (1, 4)}
             known = {"optimizer": name, "problem": problem, "trial": trial, "optimizer.lr": lr}
+            known |= {"schedule": "constant"}
             beta = {"optimizer.beta": 0.9 if name == "rmsprop" else np.nan}
             trials.append({**known, **beta, **flags})
     return pd.DataFrame(rows).astype({"optimizer": "category", "problem": "category"}), pd.DataFrame(trials)

@@ -1,0 +1,170 @@
+"""What the loops apply at each step: an optimizer with its schedule and wrapper, on a problem's arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from experiments.engine.records import Form, taken_apart
+from optim.base import Hyper, LayerOptimizer, Optimizer
+from optim.method import Method
+from optim.schedules.base import Schedule
+from optim.wrapper import Wrapper, is_on
+from problems.base import Array, Layout, Problem
+
+
+class State(NamedTuple):
+    """The optimizer's state, of each array if it works array by array; the average, None if there is none."""
+
+    optimizer: Any
+    average: Array | None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An optimizer on its way through the steps of a run.
+
+    Attributes:
+        schedule: None where the learning rate stays what it is.
+        layout: the shapes of the problem's arrays, in the order of the flat parameters.
+        steps: of the run.
+    """
+
+    optimizer: Optimizer
+    schedule: Schedule | None
+    wrapper: Wrapper
+    layout: tuple[tuple[str, tuple[int, ...]], ...]
+    steps: Any
+
+    @property
+    def evaluates_elsewhere(self) -> bool:
+        """Whether losses are those of another point than where gradients are taken."""
+        return self.optimizer.evaluates_elsewhere or is_on(self.wrapper.averaging)
+
+    def init(self, params: Array) -> State:
+        """Return the state before the first step."""
+        average = params if is_on(self.wrapper.averaging) else None
+        if not isinstance(self.optimizer, LayerOptimizer):
+            return State(self.optimizer.init(params), average)
+        return State({n: self.optimizer.init(a) for n, a in self.arrays(params).items()}, average)
+
+    def factor(self, step: Any) -> Any:
+        """Return what the schedule multiplies the learning rate by at an update, from 0; None without one."""
+        return None if self.schedule is None else self.schedule.factor(step, self.steps)
+
+    def update(
+        self,
+        grads: Array,
+        state: State,
+        params: Array,
+        factor: Hyper | None,
+        hessian: Array | None = None,
+    ) -> tuple[Array, State]:
+        """Return the updates, the learning rate being multiplied by a factor if there is one; and the state."""
+        optimizer = self.optimizer if factor is None else self.optimizer.at_rate(factor)
+        updates, inner = self.of_optimizer(optimizer, self.wrapper.clipped(grads), state, params, hessian)
+        if is_on(self.wrapper.decoupled_decay):
+            assert optimizer.rate is not None
+            updates = self.wrapper.shrunk(updates, getattr(optimizer, optimizer.rate), params)
+        if state.average is None:
+            return updates, State(inner, None)
+        moved = optimizer.evaluated(params + updates, inner)
+        return updates, State(inner, self.wrapper.averaged(state.average, moved))
+
+    def of_optimizer(
+        self, optimizer: Optimizer, grads: Array, state: State, params: Array, hessian: Array | None
+    ) -> tuple[Array, Any]:
+        """Return the optimizer's own updates and next state."""
+        if optimizer.needs_hessian:
+            return optimizer.update(grads, state.optimizer, params, hessian)  # type: ignore[call-arg]
+        if not isinstance(optimizer, LayerOptimizer):
+            return optimizer.update(grads, state.optimizer, params)
+        slopes, places = self.arrays(grads), self.arrays(params)
+        found = {n: optimizer.update(slopes[n], state.optimizer[n], places[n]) for n, _ in self.layout}
+        return self.flat([found[name][0] for name, _ in self.layout]), {n: found[n][1] for n in found}
+
+    def evaluated(self, params: Array, state: State) -> Array:
+        """Return the point whose loss counts, given where the next gradient is taken."""
+        return self.optimizer.evaluated(params, state.optimizer) if state.average is None else state.average
+
+    def arrays(self, flat: Array) -> dict[str, Array]:
+        """Return numbers (dim, lanes) as arrays by name, the lanes last."""
+        xp, found, first = array_namespace(flat), {}, 0
+        for name, shape in self.layout:
+            found[name] = xp.reshape(flat[first : first + prod(shape)], (*shape, flat.shape[-1]))
+            first += prod(shape)
+        return found
+
+    def flat(self, arrays: list[Array]) -> Array:
+        """Return arrays, in the order of the layout, as numbers (dim, lanes)."""
+        xp = array_namespace(arrays[0])
+        joined: Array = xp.concat([xp.reshape(array, (-1, array.shape[-1])) for array in arrays])
+        return joined
+
+
+def rule_of(method: Method, problem: Problem, dim: int, steps: Any) -> Rule:
+    """Return a method on a problem with so many parameters; all lanes of it have the same parts on."""
+    layout: Layout = problem.layout or {"params": (dim,)}
+    schedule = method.schedule if method.is_scheduled else None
+    return Rule(method.optimizer, schedule, method.wrapper, tuple(layout.items()), steps)
+
+
+def check_arrays(optimizer: Optimizer, problem: Problem) -> None:
+    """Raise ValueError if a rule works on matrices and the problem has none."""
+    if isinstance(optimizer, LayerOptimizer) and optimizer.needs_matrices:
+        layout = problem.layout or {}
+        if not any(len(shape) > 1 for shape in layout.values()):
+            raise ValueError(
+                f"optimizer={optimizer.name} works on matrices; problem={problem.name} has none: its "
+                "parameters are " + (f"vectors, {', '.join(layout)}" if layout else "one flat vector")
+            )
+
+
+@dataclass(frozen=True)
+class RuleForm:
+    """What a compiled program hangs on of a rule.
+
+    Attributes:
+        optimizer, schedule, wrapper: their forms; a part of the wrapper that is off is a part of its form.
+        layout: the rule's.
+    """
+
+    optimizer: Form
+    schedule: Form | None
+    wrapper: Form
+    layout: tuple[tuple[str, tuple[int, ...]], ...]
+
+    def filled(self, numbers: Any, steps: Any) -> Rule:
+        """Return the rule with these numbers, by part, which may be traced."""
+        return Rule(
+            self.optimizer.filled(numbers["optimizer"]),
+            None if self.schedule is None else self.schedule.filled(numbers["schedule"]),
+            self.wrapper.filled(numbers["wrapper"]),
+            self.layout,
+            steps,
+        )
+
+    @property
+    def forms(self) -> tuple[Form, ...]:
+        """The forms of its parts."""
+        return tuple(form for form in (self.optimizer, self.schedule, self.wrapper) if form is not None)
+
+
+def rule_apart(rule: Rule, lanes: int) -> tuple[RuleForm, dict[str, dict[str, Array]]]:
+    """Return a rule as its form and its numbers, an array (lanes,) each."""
+    optimizer, numbers = taken_apart(rule.optimizer)
+    schedule, rates = taken_apart(rule.schedule) if rule.schedule is not None else (None, {})
+    on = {
+        spec.name: value for spec in fields(rule.wrapper) if is_on(value := getattr(rule.wrapper, spec.name))
+    }
+    off = tuple((spec.name, 0.0) for spec in fields(rule.wrapper) if spec.name not in on)
+    form = RuleForm(optimizer, schedule, Form(Wrapper, off), rule.layout)
+    parts = {"optimizer": numbers, "schedule": rates, "wrapper": on}
+    return form, {
+        part: {name: np.broadcast_to(value, lanes) for name, value in values.items()}
+        for part, values in parts.items()
+    }

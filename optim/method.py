@@ -1,0 +1,82 @@
+"""An optimizer with its schedule and what is put around it: all that decides the steps of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optim.base import Optimizer
+from optim.schedules.base import Schedule
+from optim.schedules.constant import Constant
+from optim.wrapper import Wrapper
+
+
+@dataclass(frozen=True)
+class Method:
+    """What decides the steps of a run, besides the gradients.
+
+    Raises:
+        ValueError: a schedule or a decay of an optimizer that has no learning rate for them.
+    """
+
+    optimizer: Optimizer
+    schedule: Schedule = field(default_factory=Constant)
+    wrapper: Wrapper = field(default_factory=Wrapper)
+
+    def __post_init__(self) -> None:
+        if self.optimizer.rate is None:
+            for words, is_used in (
+                (f"schedule={self.schedule.name}", self.is_scheduled),
+                ("optimizer.decoupled_decay", bool(np.any(self.wrapper.decoupled_decay))),
+            ):
+                if is_used:
+                    raise ValueError(
+                        f"{words} changes the learning rate, or is measured by it; optimizer="
+                        f"{self.optimizer.name} has none after its first step"
+                    )
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether the learning rate of any lane changes on the way."""
+        return self.schedule.name != Constant.name or bool(np.any(self.schedule.warmup))
+
+    def take(self, lanes: Any) -> Method:
+        """Return this for some of the lanes, given as a slice or indices."""
+        return Method(self.optimizer.take(lanes), self.schedule.take(lanes), self.wrapper.take(lanes))
+
+    def settings(self) -> dict[str, Any]:
+        """Return every setting under the name of its column, which is what a user types."""
+        return {
+            "optimizer": self.optimizer.name,
+            **{
+                f"optimizer.{key}": value
+                for part in (self.optimizer, self.wrapper)
+                for key, value in of(part)
+            },
+            "schedule": self.schedule.name,
+            **{f"schedule.{key}": value for key, value in of(self.schedule)},
+        }
+
+    def alike(self, lanes: int) -> list[NDArray[np.int64]]:
+        """Return the lanes, cut into those in which the same parts of wrapper and schedule are on.
+
+        Each is computed by itself: a part that is off in all lanes of a block is left out there, and
+        a lane's bits must not depend on whether others have it.
+        """
+        values = [value for _, value in of(self.wrapper)]
+        if self.schedule.name == Constant.name:
+            values.append(self.schedule.warmup)
+        if not any(np.ndim(value) for value in values):
+            return [np.arange(lanes)]
+        on = np.array([np.broadcast_to(np.not_equal(value, 0), lanes) for value in values])
+        _, which = np.unique(on, axis=1, return_inverse=True)
+        return [np.flatnonzero(which == group) for group in range(which.max() + 1)]
+
+
+def of(part: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a part with their values."""
+    return ((spec.name, getattr(part, spec.name)) for spec in fields(part))
