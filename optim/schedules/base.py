@@ -54,6 +54,9 @@ class Schedule(Hyperparameters, ABC):
             step: the update, from 0; before the first and after the last it is as there.
             steps: how many updates the run has, from 1. Both are whole numbers: of Python, or
                 arrays without a dimension, of NumPy or traced by JAX.
+
+        A column of steps, shape (count, 1), gives the factors of all of them, (count, lanes), or
+        (count, 1) where there are no lanes.
         """
         numbers = [getattr(self, name) for name in self.hyperparameters()]
         xp = namespace(step, steps, *numbers)

@@ -128,6 +128,13 @@ def test_whole_numbers_may_be_of_any_kind(cls: type[Schedule]) -> None:
         assert same_bits(rule.factor(np.array(40, kind), np.array(STEPS, kind)), rule.factor(40, STEPS))
 
 
+def test_a_column_of_steps_gives_the_factors_of_all_of_them(cls: type[Schedule]) -> None:
+    column = np.arange(STEPS)[:, None]
+    for rule in (cls(), as_numbers(with_lanes(cls), 3)):
+        assert same_bits(rule.factor(column, STEPS), over(rule)[:, None])
+    assert same_bits(with_lanes(cls).factor(column, STEPS), over(with_lanes(cls)))
+
+
 def test_outside_the_run_the_factor_is_that_of_its_ends(cls: type[Schedule]) -> None:
     rule = with_lanes(cls)
     assert same_bits(rule.factor(-1, STEPS), rule.factor(0, STEPS))
