@@ -14,6 +14,7 @@ from experiments.figures.paired_differences import paired_differences
 from experiments.figures.paths import Landscape, paths
 from experiments.figures.profiles import profiles
 from experiments.figures.runtime_distributions import runtime_distributions
+from experiments.figures.schedules import schedules
 from experiments.figures.style import STYLE
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "paths",
     "profiles",
     "runtime_distributions",
+    "schedules",
 ]

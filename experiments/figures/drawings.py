@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -222,6 +222,12 @@ def rate_figure(study: Study) -> Picture | str:
     lacking = of_those_recorded(study.best, known)
     caption = f"Effective learning rate of each parameter, median and quartiles{lacking}"
     return Picture("effective_rates", caption, figure, runs=small)
+
+
+def scheduled_rates(table: pd.DataFrame, names: Sequence[str] = ()) -> Picture:
+    """Return the picture of schedules, from their ``rate`` at each ``step``, a share of the learning rate."""
+    caption = "The learning rate of each update under each schedule, as a share of lr"
+    return Picture("schedules", caption, figures.schedules(table, names=names), frame=table)
 
 
 DRAWINGS: tuple[Callable[[Study], Picture | str], ...] = (

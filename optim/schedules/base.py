@@ -54,10 +54,16 @@ class Schedule(Hyperparameters, ABC):
             step: the update, from 0; before the first and after the last it is as there.
             steps: how many updates the run has, from 1. Both are whole numbers: of Python, or
                 arrays without a dimension, of NumPy or traced by JAX.
+
+        A column of steps, shape (count, 1), gives the factors of all of them, (count, lanes), or
+        (count, 1) where there are no lanes.
         """
         numbers = [getattr(self, name) for name in self.hyperparameters()]
         xp = namespace(step, steps, *numbers)
-        step, steps = xp.asarray(step), xp.asarray(steps)
+        step, steps = (
+            xp.asarray(step, dtype=int),
+            xp.asarray(steps, dtype=int),
+        )  # JAX divides int32 as float32
         step = xp.minimum(xp.maximum(step, 0), steps - 1)
         warmup = xp.round(self.warmup * steps).astype(steps.dtype)
         done, count = xp.maximum(step - warmup, 0), xp.maximum(steps - warmup, 1)
@@ -94,7 +100,8 @@ def power(base: Hyper, exponent: Hyper) -> Array:
     A number and an array give the same bits this way, which ``**`` does not promise.
     """
     xp = namespace(base, exponent)
-    return xp.exp(exponent * xp.log(base))
+    least = xp.finfo(xp.asarray(base).dtype).smallest_normal  # below it all is 0 to XLA
+    return xp.exp(exponent * xp.log(xp.maximum(base, least)))
 
 
 def half_cosine(left: Array) -> Array:
@@ -103,7 +110,8 @@ def half_cosine(left: Array) -> Array:
     It is :math:`(1 + \cos \pi t) / 2` at :math:`t = 1 - \text{left}`, written as
     :math:`\sin^2(\frac{\pi}{2} \text{left})`, which keeps its digits near the end.
     """
-    return namespace(left).sin(np.pi / 2 * left) ** 2
+    sine = namespace(left).sin(np.pi / 2 * left)
+    return sine * sine  # of a number, ``** 2`` has other bits than of an array
 
 
 register = registration(SCHEDULES, "schedule")

@@ -46,9 +46,10 @@ class OneCycle(Schedule):
 
     def after_warmup(self, done: Array, count: Array) -> Array:
         xp = namespace(done, self.pct_start)
-        peak, last = updates(self.pct_start, count) - 1, count - 1
+        peak = updates(self.pct_start, count) - 1
+        last = xp.maximum(count - 1, peak + 1)  # beyond the run where the peak is its end
         rising = half_cosine(xp.minimum(done / xp.maximum(peak, 1), 1.0))
-        falling = half_cosine(xp.minimum((last - done) / xp.maximum(last - peak, 1), 1.0))
+        falling = half_cosine(xp.minimum((last - done) / (last - peak), 1.0))
         first = 1 / self.div_factor
         final = first / self.final_div_factor
         return xp.where(done < peak, first + (1 - first) * rising, final + (1 - final) * falling)

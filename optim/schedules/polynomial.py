@@ -9,7 +9,7 @@ from optim.schedules.base import Schedule, power, register
 @register("polynomial")
 @dataclass(frozen=True, kw_only=True)
 class Polynomial(Schedule):
-    r"""Polynomial decay; linear with power 1.
+    r"""Polynomial decay; linear with power 1 (Chen et al., 2018, take 0.9 and call it "poly").
 
     .. math::
         g(k, n) = \phi + (1 - \phi) \, (1 - k / n)^p

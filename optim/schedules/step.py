@@ -9,7 +9,10 @@ from optim.schedules.base import Schedule, power, register, updates
 @register("step")
 @dataclass(frozen=True, kw_only=True)
 class StepDecay(Schedule):
-    r"""Step decay, as He et al. (2016, section 3.4) and Goyal et al. (2017, section 5.1) train.
+    r"""Step decay in equal steps.
+
+    He et al. (2016, section 4.2) and Goyal et al. (2017, section 5.1) drop the rate tenfold so, at
+    updates that they chose.
 
     .. math::
         g(k, n) = \gamma^{\lfloor k / s \rfloor}, \qquad s = \max(1, \mathrm{round}(\text{step_size} \cdot n))

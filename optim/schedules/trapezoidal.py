@@ -9,7 +9,7 @@ from optim.schedules.base import Schedule, namespace, register, updates
 @register("trapezoidal")
 @dataclass(frozen=True, kw_only=True)
 class Trapezoidal(Schedule):
-    r"""Warm-up, stable, decay (Zhai et al., 2022, section 3.5; Hu et al., 2024, section 4).
+    r"""Warm-up, stable, decay (Xing et al., 2018; Zhai et al., 2022, section 3.5; Hu et al., 2024).
 
     .. math::
         g(k, n) = \phi + (1 - \phi) \min\!\left(1, \frac{n - k}{d}\right), \qquad
@@ -22,7 +22,8 @@ class Trapezoidal(Schedule):
         final: :math:`\phi`, the share of the learning rate that it falls to, in [0, 1]; it is
             what an update after the last one would have.
 
-    Neither PyTorch nor Optax has it in one piece: it is PyTorch's ``LinearLR`` after a
+    Schmidt et al. (2021) compare optimizers under this schedule, ``constant``, ``cosine`` and
+    ``cosine_restarts``. Neither PyTorch nor Optax has it in one piece: it is PyTorch's ``LinearLR`` after a
     ``ConstantLR``, and Optax's ``linear_schedule`` with ``transition_begin``.
 
     >>> rule = Trapezoidal(warmup=0.2, decay=0.5)  # 2 updates of 10, and 4 of the 8 others

@@ -1,6 +1,6 @@
 """Every registered optimizer: its contract, its scalar oracle, its YAML file."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import FrozenInstanceError, fields
 from math import sqrt
 from pathlib import Path
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from contracts import Case, arrays_in, defaults, drawn, form_of, same_bits, with_drawn_lanes
 from omegaconf import OmegaConf
+from values import NOT_A_NUMBER, invalid_numbers, message_of, valid_ends
 
 from experiments.engine.overflow import has_overflowed
 from optim import OPTIMIZERS, Optimizer, Range, hyper, register
@@ -154,20 +155,6 @@ def test_take_leaves_one_number_where_all_lanes_have_the_same() -> None:
 # --- Values ---
 
 
-def invalid_numbers(allowed: Range) -> list[float]:
-    """Return the numbers next to the interval on its outside, and those that are no number."""
-    low = allowed.low if allowed.open_low else np.nextafter(allowed.low, -np.inf)
-    high = allowed.high if allowed.open_high else np.nextafter(allowed.high, np.inf)
-    return [float(low), float(high), np.inf, -np.inf, np.nan]
-
-
-def valid_ends(allowed: Range) -> list[float]:
-    """Return the finite numbers at the very ends of the interval, on its inside."""
-    low = np.nextafter(allowed.low, np.inf) if allowed.open_low else allowed.low
-    high = np.nextafter(allowed.high, -np.inf) if allowed.open_high else allowed.high
-    return [float(end) for end in (low, high) if np.isfinite(end)]
-
-
 NUMERIC = [
     pytest.param(cls, name, allowed, id=f"{key}.{name}")
     for key, cls in OPTIMIZERS.items()
@@ -179,13 +166,6 @@ BOOLEAN = [
     for spec in fields(cls)
     if spec.name not in cls.hyperparameters()
 ]
-NOT_A_NUMBER = [None, "0.1", "", True, np.True_, 1j, b"0.5", {}, [True], ["0.1"], np.array([None])]
-
-
-def message_of(make: Callable[[], Any]) -> str:
-    with pytest.raises(ValueError, match=": ") as error:
-        make()
-    return str(error.value)
 
 
 @pytest.mark.parametrize(("cls", "name", "allowed"), NUMERIC)
