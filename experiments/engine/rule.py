@@ -64,7 +64,7 @@ class Rule:
         factor: Hyper | None,
         hessian: Array | None = None,
     ) -> tuple[Array, State]:
-        """Return the updates, the learning rate being multiplied by a factor if there is one; and the state."""
+        """Return the updates, at a rate that is multiplied by the factor if there is one, and the state."""
         optimizer = self.optimizer if factor is None else self.optimizer.at_rate(factor)
         updates, inner = self.of_optimizer(optimizer, self.wrapper.clipped(grads), state, params, hessian)
         if is_on(self.wrapper.decoupled_decay):
