@@ -20,15 +20,17 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.command_line.help import CONF as CONF
 from experiments.grid.axes import SPACED, listed, quoted
 from optim import OPTIMIZERS
+from optim.schedules import SCHEDULES
+from optim.wrapper import Wrapper
 from problems import PROBLEMS
 
 HYDRAS_OWN = {"hydra/launcher": ("basic",)}
-GROUPS = ("optimizer", "problem")
+GROUPS = ("optimizer", "schedule", "problem")
 FILLED_IN = ("batch",)  # by the sweeper, never by hand
 MULTIRUN = ("-m", "--multirun")
 SEVERAL = "several values make a grid; add -m"
 GRIDS = ("config", "tune")  # the commands in which several values of a key may be written
-ONE_VALUE = re.compile(r"hydra\b.*|study|results|jobs|dry_run|fail_fast|experiment")  # even in these
+ONE_VALUE = re.compile(r"hydra\b.*|study|results|jobs|dry_run|fail_fast|experiment|suite")  # even in these
 
 
 def ready(arguments: Sequence[str], config_name: str) -> list[str]:
@@ -69,8 +71,8 @@ def overrides_among(arguments: Sequence[str]) -> list[str]:
 
 
 def is_grid(arguments: Sequence[str]) -> bool:
-    """Tell whether these arguments ask for several runs: with -m or by an experiment."""
-    return any(a in MULTIRUN or a.startswith("+experiment=") for a in arguments)
+    """Tell whether these arguments ask for several runs: with -m, by an experiment or a suite."""
+    return any(a in MULTIRUN or a.startswith(("+experiment=", "+suite=")) for a in arguments)
 
 
 def check_key(override: str, config_name: str) -> None:
@@ -87,15 +89,15 @@ def check_key(override: str, config_name: str) -> None:
 
 def check_choice(override: str) -> None:
     """Raise ValueError if a group is to be chosen by what is no name, or several experiments at once."""
-    group = re.match(r"\+{0,2}(optimizer|problem|experiment)=", override)
+    group = re.match(r"\+{0,2}(optimizer|schedule|problem|experiment|suite)=", override)
     if not group:
         return
     choice = parsed(override)
     for value in listed(choice):
         if not isinstance(value, str):
             raise ValueError(unknown_choice(group[1], "null" if value is None else f"{value}"))
-    if group[1] == "experiment" and choice.is_sweep_override():
-        raise ValueError(f"{override}: one experiment at a time; run the command once for each")
+    if group[1] in ("experiment", "suite") and choice.is_sweep_override():
+        raise ValueError(f"{override}: one {group[1]} at a time; run the command once for each")
 
 
 def check_given_once(overrides: Sequence[str], grid: bool, config_name: str = "config") -> None:
@@ -151,9 +153,9 @@ def swept(argument: str, arguments: Sequence[str]) -> str:
     """
     key, _, text = argument.partition("=")
     grid = is_grid(arguments)
-    if not grid and re.fullmatch(r"\+{0,2}(seed|optimizer\.\w+)", key) and SPACED.search(text):
+    if not grid and re.fullmatch(r"\+{0,2}(seed|(optimizer|schedule)\.\w+)", key) and SPACED.search(text):
         raise ValueError(f"{argument}: {SEVERAL}")
-    if not grid or not re.fullmatch(r"(optimizer|problem)\.\w+", key) or "=" not in argument:
+    if not grid or not re.fullmatch(r"(optimizer|schedule|problem)\.\w+", key) or "=" not in argument:
         return argument
     override = parsed(argument)
     if override.is_sweep_override():
@@ -178,7 +180,11 @@ def unknown_key(override: str, config_name: str) -> str:
     """Return the line for an override (key=value) whose key does not exist, with those that do."""
     override = as_typed(override)
     group, _, name = override.partition("=")[0].rpartition(".")
-    registries: dict[str, dict[str, type[Any]]] = {"optimizer": OPTIMIZERS, "problem": PROBLEMS}
+    registries: dict[str, dict[str, type[Any]]] = {
+        "optimizer": OPTIMIZERS,
+        "schedule": SCHEDULES,
+        "problem": PROBLEMS,
+    }
     config = declared(config_name)
     groups = [key for default in config.defaults if isinstance(default, DictConfig) for key in default]
     if group in registries and group in groups:
@@ -187,9 +193,11 @@ def unknown_key(override: str, config_name: str) -> str:
         if owners:
             have = "has" if len(owners) == 1 else "have"
             return f"{override}: only {', '.join(owners)} {have} {name}; choose it with {group}={owners[0]}"
+        if group == "optimizer":
+            having["each"] = [f.name for f in fields(Wrapper)]
         known = "; ".join(f"{label} has {', '.join(names) or 'none'}" for label, names in having.items())
         return f"{override}: no {group} has {name}; {known}"
-    chosen = [*registries, "+experiment"] if "optimizer" in groups else []
+    chosen = [*registries, "+experiment", "+suite"] if "optimizer" in groups else []
     plain = [str(key) for key in config if key not in ("defaults", "hydra", *FILLED_IN)]
     return f"{override}: there is no such key; there are {', '.join([*chosen, *plain])}"
 

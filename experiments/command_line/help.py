@@ -10,6 +10,8 @@ from pathlib import Path
 CONF = Path(__file__).parent.parent.parent / "conf"
 ENDS = "hydra"  # the part of a configuration that is Hydra's own
 NOT_TYPED = {"batch"}
+ADDED = ("experiment", "suite")
+CHOSEN = ("optimizer", "schedule", "problem", *ADDED)
 
 EXAMPLES = {
     "config": (
@@ -42,9 +44,9 @@ def help_of(config_name: str, what: str, called: str) -> str:
     keys = dict(pair for name in reversed(files) for pair in keys_of(CONF / f"{name}.yaml"))
     lines = [what, "", "Keys, with their defaults:", *(f"  {key:<28} {said}" for key, said in keys.items())]
     if config_name in ("config", "tune"):
-        lines += ["", *choices("optimizer"), *choices("problem"), *choices("experiment")]
+        lines += ["", *(line for group in CHOSEN for line in choices(group))]
         lines.append(
-            "  Their own keys: optimizer.KEY, problem.KEY; with -m every key takes several values, a,b,c."
+            "  Their own keys: optimizer.KEY, schedule.KEY, problem.KEY; with -m each takes several, a,b,c."
         )
     lines += ["", "Examples:", *(f"  {called} {words}".rstrip() for words in EXAMPLES[config_name])]
     lines += ["", "--hydra-help: what Hydra takes beside, as launchers and output folders."]
@@ -72,7 +74,7 @@ def keys_of(file: Path) -> Iterator[tuple[str, str]]:
 def choices(group: str) -> Iterator[str]:
     """Yield the line of what there is of a group."""
     names = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-    key = f"+{group}" if group == "experiment" else group
+    key = f"+{group}" if group in ADDED else group
     yield f"  {key}=" + ", ".join(names)
 
 

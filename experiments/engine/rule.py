@@ -113,14 +113,27 @@ def rule_of(method: Method, problem: Problem, dim: int, steps: Any) -> Rule:
     return Rule(method.optimizer, schedule, method.wrapper, tuple(layout.items()), steps)
 
 
+class NotTogether(ValueError):
+    """An optimizer that cannot be run on a problem.
+
+    Attributes:
+        why: what holds of the optimizer, in words that name no problem.
+    """
+
+    def __init__(self, why: str, of_problem: str) -> None:
+        super().__init__(f"{why}; {of_problem}")
+        self.why = why
+
+
 def check_arrays(optimizer: Optimizer, problem: Problem) -> None:
-    """Raise ValueError if a rule works on matrices and the problem has none."""
+    """Raise NotTogether if a rule works on matrices and the problem has none."""
     if isinstance(optimizer, LayerOptimizer) and optimizer.needs_matrices:
         layout = problem.layout or {}
         if not any(len(shape) > 1 for shape in layout.values()):
-            raise ValueError(
-                f"optimizer={optimizer.name} works on matrices; problem={problem.name} has none: its "
-                "parameters are " + (f"vectors, {', '.join(layout)}" if layout else "one flat vector")
+            made = f"vectors, {', '.join(layout)}" if layout else "one flat vector"
+            raise NotTogether(
+                f"optimizer={optimizer.name} works on matrices",
+                f"problem={problem.name} has none: its parameters are {made}",
             )
 
 

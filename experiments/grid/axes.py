@@ -39,7 +39,10 @@ def quoted(text: str) -> str:
 
 
 def split(
-    overrides: Sequence[Override], is_axis: Callable[[str], bool], has_key: Callable[[list[str], str], bool]
+    overrides: Sequence[Override],
+    is_axis: Callable[[str], bool],
+    has_key: Callable[[list[str], str], bool],
+    instances: Sequence[Sequence[str]] = ((),),
 ) -> tuple[list[Job], list[str]]:
     """Return the jobs of a sweep, and a line for each key that some of them do not have.
 
@@ -48,6 +51,7 @@ def split(
         is_axis: whether a swept key may stay inside a job, as long as its values are given
             outright and not by interpolation.
         has_key: whether a job with these other overrides has that key.
+        instances: the overrides of each problem of a suite, over which all is swept.
 
     The overrides of a job stand in the order of ``overrides``.
 
@@ -63,14 +67,14 @@ def split(
     nested = [override for key, override in fixed.items() if "." in key]
     order = list(fixed)
     jobs, missing, cells = [], dict.fromkeys([*axes, *(o.get_key_element() for o in nested)], 0), 0
-    for chosen in product(choices):
+    for chosen, instance in itertools.product(product(choices), instances):
         cells += 1
-        has = {key: key.startswith(("+", "~")) or has_key(chosen, key) for key in missing}
+        has = {key: key.startswith(("+", "~")) or has_key([*chosen, *instance], key) for key in missing}
         for key, present in has.items():
             missing[key] += not present
         kept = [o for o in nested if has[o.get_key_element()]]
         inside = {key: text for key, text in axes.items() if has[key]}
-        jobs += [Job(in_order([*chosen, *rest], order), inside) for rest in product(kept)]
+        jobs += [Job((*in_order([*chosen, *rest], order), *instance), inside) for rest in product(kept)]
         check_jobs(len(jobs), list(fixed.values()))
     nowhere = [key for key, count in missing.items() if count == cells]
     if nowhere:
@@ -145,6 +149,13 @@ def texts(key: str, element: Any) -> list[str]:
 def as_text(value: Any, text: str) -> str:
     """Return a value as one writes it: ``text``, unless that escapes what stands inside an interpolation."""
     return quoted(value) if isinstance(value, str) and "${" in value and "\\" in value else text
+
+
+def as_word(value: Any) -> str:
+    """Return a value of a configuration as one types it in an override."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return quoted(value) if isinstance(value, str) else f"{value!r}"
 
 
 def unquoted(element: Any) -> Any:

@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments.command_line.arguments import as_typed, check_given_once, unknown_key
 from experiments.command_line.configuration import check_one_study
+from experiments.engine.rule import NotTogether
 from experiments.grid.axes import Job, split, values
 from experiments.grid.composed import request_from
 from experiments.grid.interpolation import (
@@ -31,6 +32,7 @@ from experiments.grid.interpolation import (
     unresolved,
 )
 from experiments.grid.request import Request
+from experiments.grid.suite import instances_of
 from experiments.wording import counted
 from optim import OPTIMIZERS
 from optim.hyper import Hyperparameters
@@ -73,10 +75,31 @@ class Planner:
         self.settle_time()
         jobs, said = self.jobs(arguments)
         check_one_study(self.config_of(job) for job in jobs)
-        requests = [request_from(self.config_of(job), job.axes) for job in jobs]
-        for line in said:
+        requests, apart = self.requests(jobs)
+        for line in (*said, *apart):
             log.info(line)
         return requests
+
+    def requests(self, jobs: Sequence[Job]) -> tuple[list[Request], list[str]]:
+        """Return the requests of these jobs, and a line for each optimizer that some problems cannot have.
+
+        Raises:
+            NotTogether: that holds of all of them.
+        """
+        requests: list[Request] = []
+        apart: dict[str, list[str]] = {}
+        for job in jobs:
+            config = self.config_of(job)
+            try:
+                requests.append(request_from(config, job.axes))
+            except NotTogether as error:
+                apart.setdefault(error.why, []).append(str(config.problem.name))
+                if sum(map(len, apart.values())) == len(jobs):
+                    raise
+        return requests, [
+            f"{why}; left out on {', '.join(dict.fromkeys(problems))}, {counted(len(problems), 'cell')}"
+            for why, problems in apart.items()
+        ]
 
     def settle_time(self) -> None:
         """Let the name of the study be made of the time once: what Hydra composes later gets it from here."""
@@ -103,7 +126,11 @@ class Planner:
 
     def split(self, overrides: Sequence[Override], between: Set[str]) -> tuple[list[Job], list[str]]:
         """Return what ``axes.split`` does; the sweeps of these keys do not stay inside a job."""
-        return split(overrides, lambda key: is_number(key) and key not in between, self.has_key)
+        instances = instances_of(self.config)
+        given = [key for o in overrides if (key := bare_key(o)) == "problem" or key.startswith("problem.")]
+        if "suite" in self.config and given:
+            raise ValueError(f"{given[0]} cannot be given beside +suite, which lists the problems")
+        return split(overrides, lambda key: is_number(key) and key not in between, self.has_key, instances)
 
     def overrides(self, arguments: Sequence[str]) -> tuple[list[Override], list[str]]:
         """Return the sweep of an experiment and what was typed, and a line for each key that both give."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,17 @@ def read_table(file: Path, **options: Any) -> pa.Table:
         table = pq.read_table(file, page_checksum_verification=True, **options)
         table.validate(full=True)  # the headers of pages have no checksum
         return table
+
+
+def has_columns(file: Path, names: Iterable[str]) -> bool:
+    """Tell whether a file has all of these columns.
+
+    Raises:
+        Damaged: as ``read_table``.
+    """
+    with readable(file):
+        check_footer(file)
+        return set(names) <= set(pq.read_schema(file).names)
 
 
 def metadata_of(file: Path) -> dict[str, str]:

@@ -27,7 +27,7 @@ from experiments.request.cell import Cell
 from experiments.request.product import Product
 from experiments.store.catalogue import Catalogue, bounds_in, bounds_of, settings_of
 from experiments.store.columns import as_frame, history_table, run_columns
-from experiments.store.parquet import Damaged, read_table, readable, write_table, writing
+from experiments.store.parquet import Damaged, has_columns, read_table, readable, write_table, writing
 from experiments.store.sample import Sample, sampled
 from experiments.store.seal import check_footer, check_pages
 from optim.base import Optimizer
@@ -223,7 +223,11 @@ class Store:
         allowed = product.allowed
         varied = [*product.levels, *product.points]
         files = sorted(self.files_meeting(product.method(0, 1).optimizer, product.problem, allowed))
-        tables = [read_table(f, columns=[*varied, *columns], filters=condition(allowed)) for f in files]
+        tables = [
+            read_table(file, columns=[*varied, *columns], filters=condition(allowed))
+            for file in files
+            if has_columns(file, allowed)  # another schedule has others
+        ]
         frame = as_frame(tables, None)
         if frame.empty:
             return frame

@@ -1,0 +1,53 @@
+"""A suite: a list of problem instances that a grid is run over, and a report compares over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.grid.axes import as_word
+
+FILES = Path(__file__).parent.parent.parent / "conf" / "suite"
+NOT_CONSTANTS = ("problem", "steps")
+
+
+def instances_of(config: DictConfig) -> list[tuple[str, ...]]:
+    """Return the overrides of each problem of the suite in a configuration; one without any if there is none.
+
+    Raises:
+        ValueError: the suite is not a name and a list of problems with their constants.
+    """
+    if "suite" not in config:
+        return [()]
+    suite = OmegaConf.to_container(config.suite, resolve=True)
+    if (
+        not isinstance(suite, Mapping)
+        or not isinstance(suite.get("instances"), Sequence)
+        or "name" not in suite
+    ):
+        raise ValueError(f"suite must be a name and a list of instances, got {suite!r}")
+    return [overrides_of(instance) for instance in suite["instances"]]
+
+
+def overrides_of(instance: Any) -> tuple[str, ...]:
+    """Return the overrides of an instance: ``problem``, its constants, and ``steps`` if it has its own."""
+    if not isinstance(instance, Mapping) or "problem" not in instance:
+        raise ValueError(f"an instance of a suite must be a problem and its constants, got {instance!r}")
+    constants = [
+        f"problem.{key}={as_word(value)}" for key, value in instance.items() if key not in NOT_CONSTANTS
+    ]
+    steps = [f"steps={instance['steps']}"] if "steps" in instance else []
+    return (f"problem={instance['problem']}", *constants, *steps)
+
+
+def suites() -> dict[str, list[dict[str, Any]]]:
+    """Return the instances of every suite of conf/, by its name."""
+    found = {}
+    for file in sorted(FILES.glob("*.yaml")):
+        suite = OmegaConf.to_container(OmegaConf.load(file))
+        assert isinstance(suite, dict)
+        found[file.stem] = suite["suite"]["instances"]
+    return found
