@@ -1,1 +1,1 @@
-"""Functions of one vector from the literature, each in a file of its own, with its minimum and a minimiser."""
+"""Functions of one vector from the literature, each in a file of its own, whose minimum is known."""

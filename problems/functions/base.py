@@ -101,7 +101,7 @@ class FunctionProblem(LossProblem):
         centre, *rotation = batch
         away = x - centre  # exactly 0 at the minimiser
         if rotation:
-            away = (rotation[0] * away).sum(axis=1)  # lane beside lane: faster than a product for each
+            away = (rotation[0] * away).sum(axis=1)  # a product of matrices for each lane is slower
         return self.value(jnp.asarray(self.point(self.optimum), x.dtype) + away)
 
     @property

@@ -10,7 +10,7 @@ from problems.functions.base import FunctionProblem
 @register("himmelblau")
 @dataclass(frozen=True, kw_only=True)
 class Himmelblau(FunctionProblem):
-    r"""Himmelblau's function (Himmelblau, 1972; Jamil & Yang, 2013, no. 65).
+    r"""Himmelblau's function (Himmelblau, 1972; Jamil & Yang, 2013).
 
     .. math:: f(x) = (x_1^2 + x_2 - 11)^2 + (x_1 + x_2^2 - 7)^2
 
