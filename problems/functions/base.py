@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from problems.base import SHORT, Array, Flag, Numbers, constant, plain_widths
+from problems.base import SHORT, Array, Flag, Numbers, constant
 from problems.loss import Arrays, Lane, Layout, LossProblem
 from problems.matrices import orthogonal
 
@@ -107,10 +107,6 @@ class FunctionProblem(LossProblem):
     @property
     def floats_per_lane(self) -> int:
         return 6 * self.dim + (self.dim**2 if self.rotate else 0)
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        return plain_widths(self.dim) if self.by_coordinates and not self.rotate else (64,)
 
     @property
     def in_one_call(self) -> bool:

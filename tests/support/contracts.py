@@ -58,8 +58,6 @@ PROBLEM_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "himmelblau": [{"shift": 1.0}],
     "rastrigin": [{"dim": 2, "shift": 1.0, "rotate": True}],
     "dixon_price": [{"dim": 3, "shift": 2.0, "rotate": True}],
-    "hilbert": [{"dim": 20}, {"dim": 3, "rotate": True}],
-    "ackley": [{"dim": 2, "shift": 0.5, "rotate": True}],
 }
 
 SMALLER: dict[str, dict[str, Any]] = {
