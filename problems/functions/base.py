@@ -36,6 +36,13 @@ class FunctionProblem(LossProblem):
 
     Raises:
         ValueError: a matrix for each lane would be too large.
+
+    >>> from problems import Himmelblau
+    >>> lanes = Himmelblau(shift=1.0, rotate=True).instance(np.array([0, 1]))
+    >>> lanes.loss(lanes.minimiser).tolist()
+    [0.0, 0.0]
+    >>> (abs(lanes.minimiser - [[3.0], [2.0]]) <= 1).all().item()
+    True
     """
 
     shift: float = constant(0.0, Numbers(low=0))
