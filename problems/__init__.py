@@ -5,6 +5,25 @@ from pkgutil import walk_packages
 
 from problems.base import PROBLEMS, Choice, Flag, Instance, Numbers, Problem, constant, register
 from problems.deep_linear import DeepLinear
+from problems.functions.ackley import Ackley
+from problems.functions.base import FunctionProblem
+from problems.functions.beale import Beale
+from problems.functions.booth import Booth
+from problems.functions.dixon_price import DixonPrice
+from problems.functions.ellipsoid import Ellipsoid
+from problems.functions.goldstein_price import GoldsteinPrice
+from problems.functions.griewank import Griewank
+from problems.functions.hilbert import Hilbert
+from problems.functions.himmelblau import Himmelblau
+from problems.functions.levy import Levy
+from problems.functions.mccormick import McCormick
+from problems.functions.powell_singular import PowellSingular
+from problems.functions.rastrigin import Rastrigin
+from problems.functions.sphere import Sphere
+from problems.functions.styblinski_tang import StyblinskiTang
+from problems.functions.three_hump_camel import ThreeHumpCamel
+from problems.functions.wood import Wood
+from problems.functions.zakharov import Zakharov
 from problems.logistic import LogisticRegression
 from problems.loss import LossProblem
 from problems.matrix_factorisation import MatrixFactorisation
@@ -25,23 +44,42 @@ __all__ = [
     "MNIST1D",
     "PROBLEMS",
     "VAE",
+    "Ackley",
     "Autoencoder",
+    "Beale",
+    "Booth",
     "CharRNN",
     "Choice",
     "ConvNet",
     "DeepLinear",
+    "DixonPrice",
+    "Ellipsoid",
     "Flag",
+    "FunctionProblem",
+    "GoldsteinPrice",
+    "Griewank",
+    "Hilbert",
+    "Himmelblau",
     "Instance",
+    "Levy",
     "LogisticRegression",
     "LossProblem",
     "MatrixFactorisation",
+    "McCormick",
     "NoisyQuadratic",
     "Numbers",
+    "PowellSingular",
     "Problem",
     "QuadraticBowl",
     "QuadraticFit",
+    "Rastrigin",
     "Rosenbrock",
+    "Sphere",
+    "StyblinskiTang",
+    "ThreeHumpCamel",
     "Transformer",
+    "Wood",
+    "Zakharov",
     "constant",
     "register",
 ]

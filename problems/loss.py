@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, wraps
 from math import prod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,20 @@ MOST_PARAMETERS = 250_000  # 64 lanes of them, with all that goes with them, are
 Arrays = Mapping[str, Any]
 
 
+class Lane(NamedTuple):
+    """What one seed decides.
+
+    Attributes:
+        start: where the lane begins, by name.
+        minimiser: where its least loss is, by name; None if that is not known.
+        own: arrays of this lane alone, which its loss is given in place of the data; None if there are none.
+    """
+
+    start: Arrays
+    minimiser: Arrays | None = None
+    own: tuple[Array, ...] | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class LossProblem(Problem):
     """A problem that is given by the loss of one lane, in ``jax.numpy``; it runs under ``engine=jax``.
@@ -27,7 +41,8 @@ class LossProblem(Problem):
     A class gives ``layout``, ``draw`` and ``loss``; if it has data, ``data``; if it has a
     field ``batch_size``, its gradients see so many of the data at a time, in epochs of a
     permutation that the lane's seed draws, and the loss on all data is taken at the recorded
-    steps. ``metric_names`` and ``metrics`` record more.
+    steps. ``metric_names`` and ``metrics`` record more. Where a seed decides more than the
+    start, ``lane`` says what.
     """
 
     engines: ClassVar[tuple[str, ...]] = ("jax",)
@@ -57,6 +72,10 @@ class LossProblem(Problem):
     def data(self) -> Any:
         """The data: a tuple of arrays, the examples first; None if there are none."""
         return None
+
+    def lane(self, seed: int) -> Lane:
+        """Return what a seed decides: here the start, while data and minimiser are the same for all."""
+        return Lane(self.draw(np.random.default_rng(seed)), self.minimiser)
 
     def metrics(self, params: Arrays) -> dict[str, Any]:
         """Return what else is worth recording of one lane, given its arrays by name."""
@@ -96,14 +115,20 @@ class LossProblem(Problem):
 
     def instance(self, seeds: Seeds) -> Losses:
         distinct, lane = np.unique(seeds, return_inverse=True)
-        drawn = [self.flat(self.draw(np.random.default_rng(seed))) for seed in distinct]
-        minimiser = None if self.minimiser is None else self.flat(self.minimiser)
+        lanes = [self.lane(int(seed)) for seed in distinct]
+
+        def stacked(arrays: Iterable[Array]) -> Array:
+            return np.stack(tuple(arrays), axis=-1).take(lane, axis=-1)
+
+        minimisers = [each.minimiser for each in lanes if each.minimiser is not None]
+        own = [each.own for each in lanes if each.own is not None]
         return Losses(
-            start=np.stack(drawn, axis=1).take(lane, axis=1),
+            start=stacked(self.flat(each.start) for each in lanes),
             minimum=np.full(len(seeds), self.least),
-            minimiser=None if minimiser is None else np.repeat(minimiser[:, None], len(seeds), axis=1),
+            minimiser=stacked(map(self.flat, minimisers)) if minimisers else None,
             problem=self,
             data=self.data,
+            own=tuple(map(stacked, zip(*own, strict=True))) if own else None,
         )
 
     def batches(self, seeds: Seeds, first: int, count: int) -> NDArray[Any] | None:
@@ -137,54 +162,64 @@ def also_with_numpy(method: Callable[..., Any]) -> Callable[..., Any]:
         import jax
 
         with jax.enable_x64(params.dtype == np.float64):
-            found = compiled(method, self.problem)(self.data, params, batch)
+            found = compiled(method, self.problem)(self.data, self.own, params, batch)
             return jax.tree.map(np.asarray, found)
 
     return called
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def compiled(method: Callable[..., Any], problem: LossProblem) -> Callable[..., Any]:
-    """Return a method of ``Losses`` as a compiled function of the data, the parameters and the batch."""
+    """Return a method of ``Losses`` as a compiled function of both kinds of data, parameters and batch."""
     import jax
 
-    def function(data: Any, params: Any, batch: Any) -> Any:
+    def function(data: Any, own: Any, params: Any, batch: Any) -> Any:
         none = np.zeros(0)
-        return method(Losses(start=none, minimum=none, problem=problem, data=data), params, batch)
+        losses = Losses(start=none, minimum=none, problem=problem, data=data, own=own)
+        return method(losses, params, batch)
 
     return jax.jit(function)
+
+
+def lanes_first(tree: Any) -> Any:
+    """Return arrays, whose last axis is the lanes, with that axis first, as ``jax.lax.map`` takes them."""
+    import jax
+
+    return jax.tree.map(lambda array: jax.numpy.moveaxis(array, -1, 0), tree)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Losses(Instance):
     """The losses of many lanes, from that of one."""
 
+    BY_LANE: ClassVar[tuple[str, ...]] = (*Instance.BY_LANE, "own")
     loss_is_exact: ClassVar[bool] = False
 
     problem: LossProblem
     data: Any
+    own: tuple[Array, ...] | None = None
 
-    def of_lane(self, flat: Any, drawn: Any = None) -> Any:
-        """Return the loss of one lane, given its parameters (dim,), and rows of the data or None for all."""
-        return self.problem.loss(self.problem.arrays(flat), self.problem.seen(self.data, drawn))
+    def of_lane(self, flat: Any, drawn: Any, own: Any) -> Any:
+        """Return the loss of one lane, given its parameters (dim,), its part of a batch, and its own data."""
+        data = self.data if own is None else own
+        return self.problem.loss(self.problem.arrays(flat), self.problem.seen(data, drawn))
 
     @also_with_numpy
     def loss(self, params: Any, batch: None = None) -> Any:
         import jax
 
-        return jax.lax.map(self.of_lane, params.T)
+        return jax.lax.map(lambda lane: self.of_lane(*lane), lanes_first((params, None, self.own)))
 
     @also_with_numpy
     def loss_and_grad(self, params: Any, batch: Any = None) -> tuple[Any, Any]:
         import jax
 
         function = jax.value_and_grad(self.of_lane)
-        if batch is None and self.data is not None:  # all of them for all lanes at once is too much
-            loss, grads = jax.lax.map(function, params.T)
-        elif self.problem.in_turn:
-            loss, grads = jax.lax.map(lambda lane: function(*lane), (params.T, batch.T))
+        of_all = batch is None and self.data is not None  # all of them for all lanes at once is too much
+        if of_all or self.problem.in_turn:
+            loss, grads = jax.lax.map(lambda lane: function(*lane), lanes_first((params, batch, self.own)))
         else:
-            loss, grads = jax.vmap(function, (-1, None if batch is None else -1))(params, batch)
+            loss, grads = jax.vmap(function, in_axes=-1)(params, batch, self.own)
         return loss, grads.T
 
     def metrics(self, params: Any) -> dict[str, Any]:

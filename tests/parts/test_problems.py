@@ -190,6 +190,10 @@ def test_the_gradient_is_the_slope_of_the_loss(case: Case, step: int | None) -> 
     np.testing.assert_allclose(slope, expected, rtol=1e-8, atol=1e-9 * np.abs(expected).max())
 
 
+SQUARES_OF_ROUNDING = {"dixon_price": 1e-29}
+"""Problem -> the most that its loss is above 0 at its minimiser, whose coordinates are no float64."""
+
+
 def known_minimiser(instance: Instance) -> np.ndarray:
     if instance.minimiser is None:
         pytest.skip("no minimiser is known")
@@ -199,7 +203,8 @@ def known_minimiser(instance: Instance) -> np.ndarray:
 def test_the_minimum_is_the_loss_at_the_minimiser(problem: Problem) -> None:
     instance = problem.instance(SEEDS)
     at_minimiser = instance.loss(known_minimiser(instance))
-    assert (np.abs(at_minimiser - instance.minimum) <= rounding(instance)).all()
+    allowed = rounding(instance) + SQUARES_OF_ROUNDING.get(problem.name, 0.0)
+    assert (np.abs(at_minimiser - instance.minimum) <= allowed).all()
 
 
 def test_the_gradient_vanishes_at_the_minimiser(problem: Problem) -> None:
@@ -230,8 +235,27 @@ def test_no_solver_beats_the_minimum(problem: Problem, seed: int) -> None:
     assert not (found.fun < instance.minimum - rounding(instance)).any()
 
 
-@pytest.mark.parametrize("scale", [1e3, 1e6, 1e12, 1e50])
-def test_loss_and_gradient_are_finite_at_large_parameters(problem: Problem, scale: float) -> None:
+DEGREE_EIGHT = "a polynomial of degree eight: its value there is above the largest float64"
+
+
+OVERFLOWS = {(name, 1e50): DEGREE_EIGHT for name in ("beale", "goldstein_price")}
+"""(problem, scale of the parameters) -> why its loss cannot be finite."""
+
+
+def large_parameters() -> list[Any]:
+    """Return every problem case with every scale of large parameters."""
+    return [
+        pytest.param(
+            case, scale, id=f"{case}-{scale}", marks=expected_failure(OVERFLOWS.get((case.cls.name, scale)))
+        )
+        for case in PROBLEM_CASES
+        for scale in (1e3, 1e6, 1e12, 1e50)
+    ]
+
+
+@pytest.mark.parametrize(("case", "scale"), large_parameters())
+def test_loss_and_gradient_are_finite_at_large_parameters(case: Case, scale: float) -> None:
+    problem = case.make()
     instance = problem.instance(SEEDS)
     params = near_start(instance, scale)
     for step in (None, STEP):

@@ -55,6 +55,9 @@ PROBLEM_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "noisy_quadratic": [{"dim": 3, "condition": 100.0, "batch_size": None}, {"dim": 5, "batch_size": 2}],
     "char_rnn": [{"cell": "tanh", "hidden": 2, "length": 32, "batch_size": None}],
     "transformer": [{"width": 3, "heads": 1, "length": 32, "batch_size": None}],
+    "himmelblau": [{"shift": 1.0}],
+    "rastrigin": [{"dim": 2, "shift": 1.0, "rotate": True}],
+    "dixon_price": [{"dim": 3, "shift": 2.0, "rotate": True}],
 }
 
 SMALLER: dict[str, dict[str, Any]] = {

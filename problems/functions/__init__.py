@@ -1,0 +1,1 @@
+"""Functions of one vector from the literature, each in a file of its own, whose minimum is known."""
