@@ -198,7 +198,7 @@ def unknown_key(override: str, config_name: str) -> str:
         known = "; ".join(f"{label} has {', '.join(names) or 'none'}" for label, names in having.items())
         return f"{override}: no {group} has {name}; {known}"
     chosen = [*registries, "+experiment", "+suite"] if "optimizer" in groups else []
-    plain = [str(key) for key in config if key not in ("defaults", "hydra", *FILLED_IN)]
+    plain = [str(key) for key in config if key not in ("defaults", "hydra", *GROUPS, *FILLED_IN)]
     return f"{override}: there is no such key; there are {', '.join([*chosen, *plain])}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,11 @@ def instances_of(config: DictConfig) -> list[tuple[str, ...]]:
     """
     if "suite" not in config:
         return [()]
-    suite = OmegaConf.to_container(config.suite, resolve=True)
-    if (
-        not isinstance(suite, Mapping)
-        or not isinstance(suite.get("instances"), Sequence)
-        or "name" not in suite
-    ):
+    suite = OmegaConf.to_container(config, resolve=True)["suite"]  # type: ignore[index,call-overload]
+    listed = suite.get("instances") if isinstance(suite, Mapping) and "name" in suite else None
+    if not isinstance(listed, list) or not listed:
         raise ValueError(f"suite must be a name and a list of instances, got {suite!r}")
-    return [overrides_of(instance) for instance in suite["instances"]]
+    return [overrides_of(instance) for instance in listed]
 
 
 def overrides_of(instance: Any) -> tuple[str, ...]:

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from problems.base import SHORT, Array, Flag, Numbers, constant
-from problems.loss import Arrays, Lane, Layout, LossProblem
+from problems.base import SHORT, Array, Flag, Layout, Numbers, constant
+from problems.loss import Arrays, Lane, LossProblem
 from problems.matrices import orthogonal
 
 MOST_ROTATED = 300  # dimensions: each lane has a matrix of its own
