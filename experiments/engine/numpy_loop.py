@@ -53,12 +53,16 @@ def run_block(
 
 
 def narrowed(instance: Instance, method: Method, dtype: str) -> tuple[Instance, Method]:
-    """Return both with arrays of that type; every hyperparameter is one, since a number would widen it."""
+    """Return both with arrays of that type; every hyperparameter is one, since a number would widen it.
+
+    But for what is off of the wrapper: that stays a number, and is left out.
+    """
     lanes = instance.start.shape[1]
 
     def narrow(part: Any) -> Any:
         values = {name: getattr(part, name) for name in part.hyperparameters()}
-        wide = {name: np.full(lanes, value) for name, value in values.items() if is_on(value)}
+        stays = part is method.wrapper
+        wide = {name: np.full(lanes, value) for name, value in values.items() if is_on(value) or not stays}
         return with_floats(replace(part, **wide), lambda array: array.astype(dtype))
 
     return (

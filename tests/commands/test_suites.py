@@ -45,7 +45,7 @@ def test_an_instance_is_said_in_overrides() -> None:
     "suite", [None, "functions", {"name": "a"}, {"name": "a", "instances": []}, {"name": 1, "instances": [3]}]
 )
 def test_a_suite_that_is_none_is_refused(suite: object) -> None:
-    with pytest.raises(ValueError, match="suite must be|an instance of a suite must be"):
+    with pytest.raises(ValueError, match=r"suite must be|an instance of a suite must be"):
         instances_of(OmegaConf.create({"suite": suite}))
 
 
