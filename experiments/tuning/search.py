@@ -84,7 +84,7 @@ def limits_of(optimizer: str, schedule: str) -> dict[str, Range]:
 
 
 def check_free(settings: Settings) -> None:
-    """Raise ValueError for a hyperparameter that is searched, and is none or was given a value all the same."""
+    """Raise ValueError for what is searched and is no hyperparameter, or was given a value all the same."""
     for name in space_of(settings):
         group, _, key = column_of(name).partition(".")
         own = settings[group]
