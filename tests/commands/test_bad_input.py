@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 
 from experiments.command_line.configuration import study_folder
 from experiments.grid.axes import values
-from optim import OPTIMIZERS
+from optim import ADAPTERS, OPTIMIZERS
 from problems import PROBLEMS
 
 SHORT = {"steps": "steps=3", "record.points": "record.points=2"}
@@ -176,7 +176,7 @@ def test_whatever_a_study_is_called_its_folder_is_below_the_results(study: str, 
 
 # --- What was found that way, and what is said ---
 
-NAMES = ", ".join(sorted(OPTIMIZERS))
+NAMES = ", ".join(sorted({**OPTIMIZERS, **ADAPTERS}))
 NO_KEY = "there is no such key; there are optimizer, problem, +experiment, seed, steps, engine, dtype, "
 GRAMMAR = "not of Hydra's grammar; a value with special characters needs quotes of its own"
 SAID: list[tuple[list[str], str]] = [

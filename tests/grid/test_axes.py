@@ -76,7 +76,7 @@ def has_key(chosen: list[str], key: str) -> bool:
     return key not in HAS or any(f"={name}" in text for text in chosen for name in HAS[key])
 
 
-def is_axis(key: str) -> bool:
+def is_axis(chosen: list[str], key: str) -> bool:
     return key in ("seed", "optimizer.lr", "optimizer.beta1", "optimizer.momentum")
 
 
