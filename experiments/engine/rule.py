@@ -82,8 +82,8 @@ class Rule:
         if optimizer.needs_hessian:
             return optimizer.update(grads, state.optimizer, params, hessian)  # type: ignore[call-arg]
         if isinstance(optimizer, TreeOptimizer):
-            updates, after = optimizer.update(self.seen(grads), state.optimizer, self.seen(params))
-            return self.flat([updates[name] for name, _ in self.layout]), after
+            moves, after = optimizer.update(self.seen(grads), state.optimizer, self.seen(params))
+            return self.joined(moves), after
         if not isinstance(optimizer, LayerOptimizer):
             return optimizer.update(grads, state.optimizer, params)
         slopes, places = self.arrays(grads), self.arrays(params)
@@ -103,7 +103,11 @@ class Rule:
             places = self.arrays(params)
             return self.flat([optimizer.evaluated(places[n], inner[n]) for n, _ in self.layout])
         point = optimizer.evaluated(self.seen(params), inner)
-        return self.flat([point[n] for n, _ in self.layout]) if isinstance(point, dict) else point
+        return self.joined(point) if isinstance(optimizer, TreeOptimizer) else point
+
+    def joined(self, arrays: Any) -> Array:
+        """Return arrays by name as numbers (dim, lanes)."""
+        return self.flat([arrays[name] for name, _ in self.layout])
 
     def seen(self, flat: Array) -> Any:
         """Return parameters or gradients as a rule that sees all of them takes them."""

@@ -11,6 +11,7 @@ from contextlib import suppress
 from copy import deepcopy
 from dataclasses import fields, replace
 from functools import cache, lru_cache
+from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
@@ -260,7 +261,8 @@ def bare_key(override: Override) -> str:
 
 def without_adapters(override: Override) -> Override:
     """Return an override of which a glob over optimizers means this project's own."""
-    value = override.value()
+    value: object = override.value()
     if override.key_or_group != "optimizer" or not isinstance(value, Glob):
         return override
-    return replace(override, _value=replace(value, exclude=[*value.exclude, *ADAPTERS]))
+    own: Any = replace(value, exclude=[*value.exclude, *ADAPTERS])
+    return replace(override, _value=own)

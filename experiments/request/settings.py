@@ -37,7 +37,7 @@ def kinds() -> dict[str, type[Optimizer]]:
 
 
 def optimizer_called(full_name: str) -> type[Optimizer] | None:
-    """Return the class of the optimizer that runs have by this name, ``name.choice``; None if none is here."""
+    """Return the class of what runs call by this name, ``name.choice``; None if there is none here."""
     name, _, choice = full_name.partition(".")
     cls = kinds().get(name)
     if cls is None:

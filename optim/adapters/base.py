@@ -154,8 +154,7 @@ def field_of(name: str, argument: Argument, is_given: bool) -> Any:
         return option(argument.default, *argument.kinds)
     if argument.default is None and not is_given:
         return option(None, NoneType)
-    positive = {"low": 0.0, "open_low": True} if name == LR else {}
-    return hyper(argument.default, **positive)
+    return hyper(argument.default, low=0, open_low=True) if name == LR else hyper(argument.default)
 
 
 def as_keywords(arguments: Mapping[str, Argument], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class State(NamedTuple):
 @register("torch")
 @dataclass(frozen=True, kw_only=True)
 class Torch(Adapter):
-    """A rule of ``torch.optim``, by its own name (Paszke et al., 2019): to check other rules, not to run grids.
+    """A rule of ``torch.optim``, by its own name (Paszke et al., 2019): to check others, not for grids.
 
     At each step and in each lane an optimizer of PyTorch is made, given its state and its gradient, and
     takes one step: that is some thousand times slower than a rule of this project. The lanes see
@@ -71,13 +71,11 @@ class Torch(Adapter):
             raise ValueError(f"optimizer.rule={rule} needs {NEEDS[rule]}, which no rule is given here")
         return settings_among(cls.rules()[rule], NOT_SETTINGS, whole_is_shared=False)[0]
 
-    def init(self, params: Mapping[str, Array]) -> State:
+    def init(self, params: Any) -> State:
         made = [self.made(params, lane) for lane in range(lanes_of(params))]
         return joined([kept(optimizer, tensors) for optimizer, tensors in made])
 
-    def update(
-        self, grads: Mapping[str, Array], state: State, params: Mapping[str, Array]
-    ) -> tuple[dict[str, Array], State]:
+    def update(self, grads: Any, state: State, params: Any) -> tuple[Any, State]:
         import torch
 
         updates = {name: np.empty_like(array) for name, array in params.items()}
@@ -111,7 +109,7 @@ class Torch(Adapter):
 
 
 def lanes_of(params: Mapping[str, Array]) -> int:
-    return next(iter(params.values())).shape[-1]
+    return len(next(iter(params.values())).T)
 
 
 def kept(optimizer: Any, tensors: Mapping[str, Any]) -> dict[Key, NDArray[Any]]:
