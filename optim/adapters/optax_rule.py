@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -98,7 +99,7 @@ class Optax(Adapter):
 
     def transformation(self, numbers: Mapping[str, Any]) -> Any:
         """Return Optax's own for these numbers, one each."""
-        return self.function(**self.keywords(numbers))
+        return quietly(self.function, self.keywords(numbers))
 
     def by_lane(self, params: Mapping[str, Array]) -> dict[str, Array]:
         """Return the hyperparameters, (lanes,) each."""
@@ -106,6 +107,13 @@ class Optax(Adapter):
 
         lanes = next(iter(params.values())).shape[-1:]
         return {name: jnp.broadcast_to(getattr(self, name), lanes) for name in self.hyperparameters()}
+
+
+def quietly(function: Callable[..., Any], keywords: Mapping[str, Any]) -> Any:
+    """Return what a function returns; that a rule is to go some day is not to be said at every trace."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return function(**keywords)
 
 
 def is_rule(function: Any) -> bool:
@@ -159,7 +167,7 @@ def trial(
     usual = {name: argument.default for name, argument in arguments.items()}
 
     def run(numbers: Mapping[str, Any], arrays: Any) -> Any:
-        rule = function(**as_keywords(arguments, {**usual, **numbers}))
+        rule = quietly(function, as_keywords(arguments, {**usual, **numbers}))
         return rule.update(arrays, rule.init(arrays), arrays)
 
     return jax.eval_shape(run, dict(traced), {"matrix": jnp.ones((3, 2)), "vector": jnp.ones(2)})

@@ -114,8 +114,10 @@ def lanes_of(params: Mapping[str, Array]) -> int:
 
 def kept(optimizer: Any, tensors: Mapping[str, Any]) -> dict[Key, NDArray[Any]]:
     """Return what PyTorch keeps of each parameter of a lane."""
+    import torch
+
     return {
-        (name, part): np.array(value)
+        (name, part): torch.as_tensor(value).numpy().copy()
         for name, tensor in tensors.items()
         for part, value in optimizer.state.get(tensor, {}).items()
         if value is not None

@@ -373,7 +373,7 @@ def test_dropped_keys_are_said_once_the_plan_stands(plan: Plan, caplog: pytest.L
     [
         (
             ["optimizer=sgd", "optimizer.beta1=0.5,0.6"],
-            "optimizer.beta1=0.5,0.6: only adam has beta1; choose",
+            "optimizer.beta1=0.5,0.6: only adam, lookahead have beta1; choose",
         ),
         (["optimizer=glob(x*)"], "optimizer=glob(x*): there must be at least one value, got none"),
         (["optimizer=sgd,lion"], f"optimizer must be one of {NAMES}, got 'lion'"),

@@ -1,6 +1,7 @@
 """Rules of Optax and PyTorch under this project's contract, and Lookahead around any rule."""
 
-import logging
+import sys
+from contextlib import redirect_stderr
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,8 +24,8 @@ needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is 
 
 
 if find_spec("optax"):
-    import_module("optax")  # with it comes absl, whose handler would write to a stream that pytest closes
-    logging.root.handlers = [each for each in logging.root.handlers if "absl" not in type(each).__module__]
+    with redirect_stderr(sys.__stderr__):  # absl, which comes with it, closes the stream that it finds here
+        import_module("optax")
 
 
 def adapted(library: str, rule: str, **values: Any) -> Optimizer:
