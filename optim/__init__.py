@@ -5,15 +5,19 @@ from pkgutil import iter_modules
 
 from optim.adagrad import AdaGrad
 from optim.adam import Adam
+from optim.adapters import ADAPTERS
 from optim.base import OPTIMIZERS, Optimizer, Range, hyper, register
+from optim.lookahead import Lookahead
 from optim.rmsprop import RMSprop
 from optim.sgd import SGD
 
 __all__ = [
+    "ADAPTERS",
     "OPTIMIZERS",
     "SGD",
     "AdaGrad",
     "Adam",
+    "Lookahead",
     "Optimizer",
     "RMSprop",
     "Range",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.declared import registration
-from optim.hyper import Array, Hyper, Hyperparameters, Range, hyper
+from optim.hyper import Array, Hyper, Hyperparameters, Range, hyper, option
 
 __all__ = [
     "OPTIMIZERS",
@@ -20,8 +21,10 @@ __all__ = [
     "LayerOptimizer",
     "Optimizer",
     "Range",
+    "TreeOptimizer",
     "add_weight_decay",
     "hyper",
+    "option",
     "register",
 ]
 
@@ -45,8 +48,29 @@ class Optimizer(Hyperparameters, ABC):
     """The engines that can run it."""
     rate: ClassVar[str | None] = "lr"
     """The hyperparameter that a schedule multiplies; None where none could change on the way."""
+    chooses: ClassVar[str | None] = None
+    """The field whose value decides which others there are; None where they are always the same."""
     needs_hessian: ClassVar[bool] = False
     """Whether ``update`` is given an estimate of the Hessian's diagonal, wherever ``wants_hessian``."""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> type[Optimizer]:
+        """Return the class to make with these values of fields: another one where one of them ``chooses``.
+
+        Raises:
+            ValueError: there is none.
+        """
+        return cls
+
+    @classmethod
+    def full_name(cls) -> str:
+        """Return its name with what was chosen, ``name.choice``: runs that are alike have the same."""
+        return cls.name
+
+    @classmethod
+    def modules(cls, choice: str) -> tuple[str, ...]:
+        """Return the modules of this project that hold its formulas, given what was chosen."""
+        return (cls.__module__,)
 
     @abstractmethod
     def init(self, params: Array) -> Any:
@@ -102,6 +126,15 @@ class LayerOptimizer(Optimizer):
 
     needs_matrices: ClassVar[bool] = False
     """Whether a problem without an array of two axes or more is refused: there, it would be another rule."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TreeOptimizer(Optimizer):
+    """A rule that sees all of a problem's arrays at once, each in its shape.
+
+    ``init`` and ``update`` take and return dictionaries of arrays, by the names in the problem's
+    layout, the lanes last. A problem of one flat vector has one array, ``params`` of (dim, lanes).
+    """
 
 
 def add_weight_decay(grads: Array, weight_decay: Hyper, params: Array) -> Array:

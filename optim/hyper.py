@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from types import NoneType
 from typing import Any, Self
 
 import numpy as np
@@ -46,9 +47,18 @@ def hyper(
     return field(default=default, metadata={"range": Range(low, high, open_low, open_high)})
 
 
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a word", NoneType: "null"}
+"""The kinds of settings that all lanes share, in words."""
+
+
+def option(default: Any, *kinds: type) -> Any:
+    """Declare a setting that all lanes share, of one of these kinds; a sweep of it makes jobs."""
+    return field(default=default, metadata={"kinds": kinds})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
-    """A record of hyperparameters: numbers or arrays of shape ``(lanes,)``, and switches.
+    """A record of hyperparameters: numbers or arrays of shape ``(lanes,)``, and settings of all lanes.
 
     Each is checked against its declared range when the record is made.
 
@@ -61,9 +71,19 @@ class Hyperparameters:
             value = getattr(self, spec.name)
             if "range" in spec.metadata:
                 object.__setattr__(self, spec.name, self._checked(spec.name, value, spec.metadata["range"]))
-            elif not isinstance(value, bool | np.bool_):
-                raise refusal(self, spec.name, "true or false", repr(value))
+            else:
+                kinds = spec.metadata.get("kinds", (bool,))
+                object.__setattr__(self, spec.name, self._shared(spec.name, value, kinds))
         self.check()
+
+    def _shared(self, name: str, value: Any, kinds: tuple[type, ...]) -> Any:
+        """Return a value that all lanes share, of one of these kinds."""
+        plain = value.item() if isinstance(value, np.generic) else value
+        if float in kinds and type(plain) is int:
+            return float(plain)
+        if type(plain) not in kinds:
+            raise refusal(self, name, " or ".join(KINDS[kind] for kind in kinds), repr(value))
+        return plain
 
     def _checked(self, name: str, value: Any, allowed: Range) -> Hyper:
         """Return a value as numbers that are in their range."""
@@ -83,6 +103,11 @@ class Hyperparameters:
     def hyperparameters(cls) -> dict[str, Range]:
         """Return the numeric hyperparameters, in order, with their ranges."""
         return {f.name: f.metadata["range"] for f in fields(cls) if "range" in f.metadata}
+
+    @classmethod
+    def numbers(cls) -> tuple[str, ...]:
+        """Return the names of what can differ between lanes; some of it may be off until it is given."""
+        return tuple(cls.hyperparameters())
 
     def take(self, lanes: Any) -> Self:
         """Return this record for some of the lanes, given as a slice or indices."""

@@ -51,7 +51,7 @@ class Method:
     def settings(self) -> dict[str, Any]:
         """Return every setting under the name of its column, which is what a user types."""
         return {
-            "optimizer": self.optimizer.name,
+            "optimizer": self.optimizer.full_name(),
             **{
                 f"optimizer.{key}": value
                 for part in (self.optimizer, self.wrapper)

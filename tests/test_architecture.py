@@ -144,14 +144,23 @@ OF_A_LOSS = [module for module in modules("problems") if "jax" in {n.split(".")[
 """The problems that are given by a loss alone."""
 
 
+ADAPTERS = modules("optim.adapters")
+"""Those of other libraries' rules, which need not be installed."""
+
+
 def test_jax_is_imported_by_the_engine_and_such_problems_only_when_used() -> None:
     places = [
         *(f"experiments.engine.{name}" for name in ("jax_loop", "jax_program", "programs")),
         *OF_A_LOSS,
+        "optim.adapters.optax_rule",
         "experiments.benchmark",
     ]
     assert {module for module in importers_of(["jax"]) if not is_in(module, places)} == set()
-    assert [module for module in OF_A_LOSS if {"jax"} & {n.split(".")[0] for n in top_level(module)}] == []
+    assert [
+        module
+        for module in [*OF_A_LOSS, *ADAPTERS]
+        if {"jax", "optax", "torch"} & {n.split(".")[0] for n in top_level(module)}
+    ] == []
 
 
 @pytest.mark.parametrize("module", modules("optim", "problems"))
@@ -159,6 +168,7 @@ def test_optimizers_and_problems_know_numpy_and_themselves_only(module: str) -> 
     known = [module.split(".")[0], "experiments.declared", "numpy", "array_api_compat", "scipy", "sklearn"]
     known += ["mnist1d"] if module == "problems.data" else []
     known += ["jax"] if module in OF_A_LOSS else []
+    known += ["jax", "optax", "torch"] if module in ADAPTERS else []
     assert strangers(module, known) == set()
 
 
@@ -241,9 +251,11 @@ def test_pandas_is_nowhere_below_requests() -> None:
 
 def test_the_registries_are_the_folders() -> None:
     for room in ("optim", "problems"):
-        registering = {name for name in modules(room) if f"{room}.base.register" in imports(name)}
+        kinds = [f"{room}.base.register", f"{room}.adapters.base.register"]
+        registering = {name for name in modules(room) if imports(name) & set(kinds)}
         options = {path.stem for path in (ROOT / "conf" / group_of(room)).glob("*.yaml")}
-        assert {name.split(".")[-1] for name in registering if name != room} == options
+        names = {name.split(".")[-1].removesuffix("_rule") for name in registering if name != room}
+        assert names == options
 
 
 def group_of(room: str) -> str:

@@ -19,7 +19,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.command_line.help import CONF as CONF
 from experiments.grid.axes import SPACED, listed, quoted
+from experiments.request.settings import kinds
 from optim import OPTIMIZERS
+from optim.base import Optimizer
 from optim.schedules import SCHEDULES
 from optim.wrapper import Wrapper
 from problems import PROBLEMS
@@ -30,6 +32,9 @@ FILLED_IN = ("batch",)  # by the sweeper, never by hand
 MULTIRUN = ("-m", "--multirun")
 SEVERAL = "several values make a grid; add -m"
 GRIDS = ("config", "tune")  # the commands in which several values of a key may be written
+LONG_RATE = "learning_rate"  # as Optax writes lr
+OPEN_CHOICES = {f"optimizer={name}" for name, cls in kinds().items() if cls.chooses}
+"""The optimizers that have keys which their files do not have."""
 ONE_VALUE = re.compile(r"hydra\b.*|study|results|jobs|dry_run|fail_fast|experiment|suite")  # even in these
 
 
@@ -40,6 +45,7 @@ def ready(arguments: Sequence[str], config_name: str) -> list[str]:
         ValueError: an option, or a key or value of an override, that cannot be; in one line.
         HydraException: an override that is not of Hydra's grammar.
     """
+    arguments = [re.sub(rf"^(\+*optimizer\.(search\.)?){LONG_RATE}\b", r"\1lr", a) for a in arguments]
     overrides = overrides_among(arguments)
     known = (*GROUPS, *map(str, declared(config_name)))
     plain = {override: without_plus(override, known) for override in overrides}
@@ -47,6 +53,8 @@ def ready(arguments: Sequence[str], config_name: str) -> list[str]:
         check_key(override, config_name)
         check_choice(override)
     check_given_once(overrides, is_grid(arguments), config_name)
+    if not is_grid(arguments) and any(plain[override] in OPEN_CHOICES for override in overrides):
+        plain = {a: re.sub(r"^(?=optimizer\.\w+=)", "++", override) for a, override in plain.items()}
     typed = [swept(plain[a], arguments) if a in plain else a for a in arguments]
     return sorted(typed, key=lambda a: a not in MULTIRUN)  # in the middle Hydra does not take it
 
@@ -200,6 +208,14 @@ def unknown_key(override: str, config_name: str) -> str:
     chosen = [*registries, "+experiment", "+suite"] if "optimizer" in groups else []
     plain = [str(key) for key in config if key not in ("defaults", "hydra", *GROUPS, *FILLED_IN)]
     return f"{override}: there is no such key; there are {', '.join([*chosen, *plain])}"
+
+
+def unknown_field(override: str, rule: type[Optimizer]) -> str:
+    """Return the line for an override whose key an optimizer does not have."""
+    known = ", ".join(spec.name for part in (rule, Wrapper) for spec in fields(part))
+    return (
+        f"{override}: {rule.__name__} has no {override.partition('=')[0].rpartition('.')[2]}; it has {known}"
+    )
 
 
 @cache

@@ -27,9 +27,13 @@ class Form:
 
 
 def taken_apart(record: Any) -> tuple[Form, dict[str, Any]]:
-    """Return a dataclass as its form and its numbers: its arrays and floats, also in tuples."""
+    """Return a dataclass as its form and its numbers: its arrays and floats, also in tuples.
+
+    What is declared as an ``option`` is of its form, be it a number.
+    """
     values = {spec.name: getattr(record, spec.name) for spec in fields(record)}
-    data = {name: value for name, value in values.items() if is_data(value)}
+    shared = {spec.name for spec in fields(record) if "kinds" in spec.metadata}
+    data = {name: value for name, value in values.items() if name not in shared and is_data(value)}
     fixed = tuple((name, value) for name, value in values.items() if name not in data)
     return Form(type(record), fixed), data
 

@@ -10,7 +10,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from experiments.engine.records import Form, taken_apart
-from optim.base import Hyper, LayerOptimizer, Optimizer
+from optim.base import Hyper, LayerOptimizer, Optimizer, TreeOptimizer
 from optim.method import Method
 from optim.schedules.base import Schedule
 from optim.wrapper import Wrapper, is_on
@@ -48,9 +48,9 @@ class Rule:
     def init(self, params: Array) -> State:
         """Return the state before the first step."""
         average = params if is_on(self.wrapper.averaging) else None
-        if not isinstance(self.optimizer, LayerOptimizer):
-            return State(self.optimizer.init(params), average)
-        return State({n: self.optimizer.init(a) for n, a in self.arrays(params).items()}, average)
+        if isinstance(self.optimizer, LayerOptimizer):
+            return State({n: self.optimizer.init(a) for n, a in self.arrays(params).items()}, average)
+        return State(self.optimizer.init(self.seen(params)), average)
 
     def factor(self, step: Any) -> Any:
         """Return what the schedule multiplies the learning rate by at an update, from 0; None without one."""
@@ -72,7 +72,7 @@ class Rule:
             updates = self.wrapper.shrunk(updates, getattr(optimizer, optimizer.rate), params)
         if state.average is None:
             return updates, State(inner, None)
-        moved = optimizer.evaluated(params + updates, inner)
+        moved = self.point_of(params + updates, inner)
         return updates, State(inner, self.wrapper.averaged(state.average, moved))
 
     def of_optimizer(
@@ -81,6 +81,9 @@ class Rule:
         """Return the optimizer's own updates and next state."""
         if optimizer.needs_hessian:
             return optimizer.update(grads, state.optimizer, params, hessian)  # type: ignore[call-arg]
+        if isinstance(optimizer, TreeOptimizer):
+            moves, after = optimizer.update(self.seen(grads), state.optimizer, self.seen(params))
+            return self.joined(moves), after
         if not isinstance(optimizer, LayerOptimizer):
             return optimizer.update(grads, state.optimizer, params)
         slopes, places = self.arrays(grads), self.arrays(params)
@@ -89,7 +92,26 @@ class Rule:
 
     def evaluated(self, params: Array, state: State) -> Array:
         """Return the point whose loss counts, given where the next gradient is taken."""
-        return self.optimizer.evaluated(params, state.optimizer) if state.average is None else state.average
+        return self.point_of(params, state.optimizer) if state.average is None else state.average
+
+    def point_of(self, params: Array, inner: Any) -> Array:
+        """Return the point that the optimizer's own state says the loss counts at."""
+        optimizer = self.optimizer
+        if not optimizer.evaluates_elsewhere:
+            return params
+        if isinstance(optimizer, LayerOptimizer):
+            places = self.arrays(params)
+            return self.flat([optimizer.evaluated(places[n], inner[n]) for n, _ in self.layout])
+        point = optimizer.evaluated(self.seen(params), inner)
+        return self.joined(point) if isinstance(optimizer, TreeOptimizer) else point
+
+    def joined(self, arrays: Any) -> Array:
+        """Return arrays by name as numbers (dim, lanes)."""
+        return self.flat([arrays[name] for name, _ in self.layout])
+
+    def seen(self, flat: Array) -> Any:
+        """Return parameters or gradients as a rule that sees all of them takes them."""
+        return self.arrays(flat) if isinstance(self.optimizer, TreeOptimizer) else flat
 
     def arrays(self, flat: Array) -> dict[str, Array]:
         """Return numbers (dim, lanes) as arrays by name, the lanes last."""

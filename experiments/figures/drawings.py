@@ -130,8 +130,13 @@ def fit_of(row: pd.Series, history: pd.DataFrame, title: str | None = None) -> F
     y, _ = problem.data(int(row["seed"]))
     curve = problem.curve(params)
     return figures.fit(
-        problem.x, y, curve, title=title or f"{OPTIMIZERS[row['optimizer']].__name__} fits the quadratic"
+        problem.x, y, curve, title=title or f"{spelled(str(row['optimizer']))} fits the quadratic"
     )
+
+
+def spelled(optimizer: str) -> str:
+    """Return the name of an optimizer as one writes it."""
+    return OPTIMIZERS[optimizer].__name__ if optimizer in OPTIMIZERS else optimizer
 
 
 def path_figure(study: Study) -> Picture | str:

@@ -40,50 +40,62 @@ def quoted(text: str) -> str:
 
 def split(
     overrides: Sequence[Override],
-    is_axis: Callable[[str], bool],
+    is_axis: Callable[[list[str], str], bool],
     has_key: Callable[[list[str], str], bool],
+    choosing: Sequence[str] = (),
     instances: Sequence[Sequence[str]] = ((),),
 ) -> tuple[list[Job], list[str]]:
     """Return the jobs of a sweep, and a line for each key that some of them do not have.
 
     Args:
         overrides: parsed, each key once.
-        is_axis: whether a swept key may stay inside a job, as long as its values are given
-            outright and not by interpolation.
+        is_axis: whether a swept key may stay inside a job with these other overrides, as long as
+            its values are given outright and not by interpolation.
         has_key: whether a job with these other overrides has that key.
+        choosing: the keys on whose values it depends, as on options, which others there are.
         instances: the overrides of each problem of a suite, over which all is swept.
 
     The overrides of a job stand in the order of ``overrides``.
 
     Raises:
-        KeyError: a key that no job has.
+        KeyError: a key that no job has, and the choices of a job.
         ValueError: a sweep without values, or over an interval.
     """
     given = {override.get_key_element(): override for override in overrides}
-    swept = {key: written(override) for key, override in given.items() if is_axis(key) and varies(override)}
-    axes = {key: text for key, text in swept.items() if "$" not in text}
-    fixed = {key: override for key, override in given.items() if key not in axes}
-    choices = [override for key, override in fixed.items() if "." not in key]
-    nested = [override for key, override in fixed.items() if "." in key]
-    order = list(fixed)
-    jobs, missing, cells = [], dict.fromkeys([*axes, *(o.get_key_element() for o in nested)], 0), 0
-    for chosen, instance in itertools.product(product(choices), instances):
-        cells += 1
-        has = {key: key.startswith(("+", "~")) or has_key([*chosen, *instance], key) for key in missing}
+    outright = {key: text for key, o in given.items() if varies(o) and "$" not in (text := written(o))}
+    seeds = [key for key in outright if "." not in key and is_axis([], key)]
+    choices = [override for key, override in given.items() if "." not in key and key not in seeds]
+    order, others = list(given), [key for key in given if "." in key or key in seeds]
+    jobs, missing, cells = [], dict.fromkeys(others, 0), 0
+    chosen_here = cells_of(choices, [given[key] for key in choosing if key in given], has_key)
+    for choice, instance in itertools.product(chosen_here, instances):
+        chosen, cells = [*choice, *instance], cells + 1
+        has = {key: key.startswith(("+", "~")) or has_key(chosen, key) for key in others}
         for key, present in has.items():
             missing[key] += not present
-        kept = [o for o in nested if has[o.get_key_element()]]
-        inside = {key: text for key, text in axes.items() if has[key]}
-        jobs += [Job((*in_order([*chosen, *rest], order), *instance), inside) for rest in product(kept)]
-        check_jobs(len(jobs), list(fixed.values()))
+        here = [key for key in others if has[key] and key not in choosing]
+        inside = {key: outright[key] for key in here if key in outright and is_axis(chosen, key)}
+        kept = [given[key] for key in here if key not in inside]
+        jobs += [Job((*in_order([*choice, *rest], order), *instance), inside) for rest in product(kept)]
+        check_jobs(len(jobs), [override for key, override in given.items() if key not in inside])
     nowhere = [key for key, count in missing.items() if count == cells]
     if nowhere:
-        raise KeyError(str(given[nowhere[0]].input_line))
+        raise KeyError(str(given[nowhere[0]].input_line), chosen)
     return jobs, [
         f"{key} does not apply to {n} of {counted(cells, 'cell')}: dropped there"
         for key, n in missing.items()
         if n
     ]
+
+
+def cells_of(
+    choices: Sequence[Override], choosing: Sequence[Override], has_key: Callable[[list[str], str], bool]
+) -> Iterator[list[str]]:
+    """Yield the overrides that choose what a job is: of options, then of what an option lets choose."""
+    for options in product(choices):
+        own = [override for override in choosing if has_key(options, override.get_key_element())]
+        for more in product(own):
+            yield [*options, *more]
 
 
 def in_order(texts: Sequence[str], keys: Sequence[str]) -> tuple[str, ...]:

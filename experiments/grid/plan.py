@@ -5,20 +5,28 @@ from __future__ import annotations
 import itertools
 import logging
 import math
+import re
 from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from copy import deepcopy
+from dataclasses import fields, replace
 from functools import cache, lru_cache
+from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from experiments.command_line.arguments import as_typed, check_given_once, unknown_key
+from experiments.command_line.arguments import (
+    as_typed,
+    check_given_once,
+    unknown_field,
+    unknown_key,
+)
 from experiments.command_line.configuration import check_one_study
 from experiments.engine.rule import NotTogether
 from experiments.grid.axes import Job, split, values
@@ -33,14 +41,17 @@ from experiments.grid.interpolation import (
 )
 from experiments.grid.request import Request
 from experiments.grid.suite import instances_of
+from experiments.request.settings import class_of, kinds
 from experiments.wording import counted
-from optim import OPTIMIZERS
-from optim.hyper import Hyperparameters
+from optim import ADAPTERS
+from optim.base import Optimizer
 from optim.schedules import SCHEDULES
 from optim.wrapper import Wrapper
 
 log = logging.getLogger(__name__)
 MANY = 1000  # jobs; to plan more takes tens of seconds and longer
+CHOOSING = tuple(sorted({f"optimizer.{cls.chooses}" for cls in kinds().values() if cls.chooses}))
+"""The keys on whose values it depends which others an optimizer has."""
 MOST_KEPT = 256  # configurations as Hydra composes them, a fifth of a megabyte each
 
 
@@ -64,6 +75,7 @@ class Planner:
         self.whole = lru_cache(MOST_KEPT)(self.composed_by_hydra)
         self.own = lru_cache(MOST_KEPT)(lambda overrides: without_hydra(self.whole(overrides)))
         self.latest = lru_cache(1)(self.composed)  # it is asked for several times in a row
+        self.rule = lru_cache(MOST_KEPT)(self.rule_of)
 
     def plan(self, arguments: Sequence[str]) -> list[Request]:
         """Return the requests of these overrides.
@@ -119,7 +131,11 @@ class Planner:
                 between |= read  # what another key interpolates must vary between jobs
                 jobs, dropped = self.split(overrides, between)
         except KeyError as error:
-            raise ValueError(unknown_key(error.args[0], "config")) from None
+            override, chosen = error.args
+            rule = self.rule(tuple(chosen))
+            if override.startswith("optimizer.") and rule is not None and rule.chooses:
+                raise ValueError(unknown_field(as_typed(override), rule)) from None
+            raise ValueError(unknown_key(override, "config")) from None
         counts = {text: len(values(*text)) for text in {axis for job in jobs for axis in job.axes.items()}}
         self.expect(sum(math.prod(counts[axis] for axis in job.axes.items()) for job in jobs))
         return jobs, [*left_out, *dropped]
@@ -130,7 +146,11 @@ class Planner:
         given = [key for o in overrides if (key := bare_key(o)) == "problem" or key.startswith("problem.")]
         if "suite" in self.config and given:
             raise ValueError(f"{given[0]} cannot be given beside +suite, which lists the problems")
-        return split(overrides, lambda key: is_number(key) and key not in between, self.has_key, instances)
+
+        def is_axis(chosen: Sequence[str], key: str) -> bool:
+            return key not in between and self.is_number(chosen, key)
+
+        return split(overrides, is_axis, self.has_key, CHOOSING, instances)
 
     def overrides(self, arguments: Sequence[str]) -> tuple[list[Override], list[str]]:
         """Return the sweep of an experiment and what was typed, and a line for each key that both give."""
@@ -141,7 +161,7 @@ class Planner:
         for given in (params, arguments):
             check_given_once(given, grid=True)
         own = {bare_key(o): o for o in self.parser.parse_overrides(params)}
-        typed = {bare_key(o): o for o in self.parser.parse_overrides(list(arguments))}
+        typed = {bare_key(o): without_adapters(o) for o in self.parser.parse_overrides(list(arguments))}
         kept = [override for key, override in own.items() if key not in typed]
         both = [(own[key], typed[key]) for key in own if key in typed]
         return [*kept, *typed.values()], [line for line in itertools.starmap(overruled, both) if line]
@@ -163,7 +183,35 @@ class Planner:
         found: object = OmegaConf.select(
             config, key, default="missing", throw_on_resolution_failure=False, throw_on_missing=False
         )
-        return found != "missing"
+        if found != "missing":
+            return True
+        rule = self.rule(tuple(chosen)) if key.startswith("optimizer.") else None
+        return rule is not None and key.removeprefix("optimizer.") in {spec.name for spec in fields(rule)}
+
+    def is_number(self, chosen: Sequence[str], key: str) -> bool:
+        """Tell whether a key can vary between the lanes of a job with these choices."""
+        group, _, name = key.partition(".")
+        if group == "schedule":
+            return any(name in kind.hyperparameters() for kind in SCHEDULES.values())
+        rule = self.rule(tuple(chosen)) if group == "optimizer" and name else None
+        return key == "seed" or (rule is not None and name in {*rule.numbers(), *Wrapper.hyperparameters()})
+
+    def rule_of(self, chosen: tuple[str, ...]) -> type[Optimizer] | None:
+        """Return the class of the optimizer of a job with these choices; None if they name none.
+
+        Raises:
+            ValueError: what they choose does not exist, or is not installed.
+        """
+        found = OmegaConf.select(self.compose(chosen), "optimizer", throw_on_resolution_failure=False)
+        if not isinstance(found, DictConfig):
+            return None
+        own = {}
+        for key in ("name", *(key.removeprefix("optimizer.") for key in CHOOSING)):
+            with suppress(OmegaConfBaseException):
+                own[key] = found.get(key)
+        return (
+            class_of({k: v for k, v in own.items() if v is not None}) if own.get("name") in kinds() else None
+        )
 
     def config_of(self, job: Job) -> DictConfig:
         """Return the configuration of a job, in which what Hydra alone can answer is resolved."""
@@ -202,6 +250,9 @@ class Planner:
 
     def composed_by_hydra(self, overrides: tuple[str, ...]) -> DictConfig:
         """Return what Hydra composes of these overrides, its own part included."""
+        choices = self.choices(overrides)
+        if choices != overrides and is_open(self.own(choices)):
+            overrides = tuple(re.sub(r"^(?=optimizer\.)", "++", text) for text in overrides)
         return self.loader.load_sweep_config(self.config, list(overrides))
 
 
@@ -210,7 +261,16 @@ def without_hydra(whole: DictConfig) -> DictConfig:
     own = OmegaConf.masked_copy(whole, [str(key) for key in whole if key != "hydra"])
     OmegaConf.copy_cache(from_config=whole, to_config=own)
     OmegaConf.set_struct(own, True)  # a key that is not there cannot be set
+    if is_open(own):
+        OmegaConf.set_struct(own.optimizer, False)
     return own
+
+
+def is_open(config: DictConfig) -> bool:
+    """Tell whether a configuration's optimizer has keys that its file does not have."""
+    found = config.get("optimizer")
+    cls = kinds().get(found.get("name")) if isinstance(found, DictConfig) else None
+    return cls is not None and cls.chooses is not None
 
 
 def overruled(own: Override, typed: Override) -> str:
@@ -226,13 +286,10 @@ def bare_key(override: Override) -> str:
     return key if override.is_delete() else key.lstrip("+")
 
 
-def is_number(key: str) -> bool:
-    """Tell whether a key can vary between the lanes of a job."""
-    kinds: dict[str, list[type[Hyperparameters]]] = {
-        "optimizer": [*OPTIMIZERS.values(), Wrapper],
-        "schedule": [*SCHEDULES.values()],
-    }
-    names = {
-        f"{group}.{name}" for group, kind in kinds.items() for cls in kind for name in cls.hyperparameters()
-    }
-    return key in {"seed", *names}
+def without_adapters(override: Override) -> Override:
+    """Return an override of which a glob over optimizers means this project's own."""
+    value: object = override.value()
+    if override.key_or_group != "optimizer" or not isinstance(value, Glob):
+        return override
+    own: Any = replace(value, exclude=[*value.exclude, *ADAPTERS])
+    return replace(override, _value=own)

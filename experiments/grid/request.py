@@ -65,7 +65,9 @@ class Request:
         """Return the same search in a wider space if the best trial lies at its edge, else this one."""
         if self.search is None:
             return self
-        limits = tuning.limits_of(self.settings["optimizer"]["name"], self.settings["schedule"]["name"])
+        limits = tuning.limits_of(
+            self.product.method(0, 1).optimizer.full_name(), self.settings["schedule"]["name"]
+        )
         edges = tuning.at_edge(self.chosen(store), self.search.space, limits)
         space = tuning.widened(self.search.space, edges, limits)
         if space == self.search.space:

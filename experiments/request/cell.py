@@ -48,5 +48,5 @@ class Cell:
     def code(self) -> str:
         """The fingerprint of the code that runs this cell."""
         return code_fingerprint(
-            self.optimizer.name, self.problem.name, self.backend.engine, self.method.schedule.name
+            self.optimizer.full_name(), self.problem.name, self.backend.engine, self.method.schedule.name
         )

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from optim import OPTIMIZERS
+from optim import ADAPTERS, OPTIMIZERS
+from optim.base import Optimizer
 from optim.method import Method
 from optim.schedules import SCHEDULES
 from optim.wrapper import Wrapper
@@ -30,6 +31,32 @@ def check_numbers(settings: Settings, levels: Axes) -> None:
                 method_of(settings, {key: value})
 
 
+def kinds() -> dict[str, type[Optimizer]]:
+    """Return what ``optimizer=`` may name: the rules of this project, and the adapters to others."""
+    return {**OPTIMIZERS, **ADAPTERS}
+
+
+def optimizer_called(full_name: str) -> type[Optimizer] | None:
+    """Return the class of what runs call by this name, ``name.choice``; None if there is none here."""
+    name, _, choice = full_name.partition(".")
+    cls = kinds().get(name)
+    if cls is None:
+        return None
+    try:
+        return cls.of({cls.chooses: choice} if cls.chooses and choice else {})
+    except ValueError:  # no such choice any more, or a library that is not installed
+        return None
+
+
+def class_of(optimizer: Settings) -> type[Optimizer]:
+    """Return the class that these settings of an optimizer name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    return kinds()[optimizer["name"]].of({k: v for k, v in optimizer.items() if k != "name"})
+
+
 def method_of(settings: Settings, varied: Mapping[str, Any]) -> Method:
     """Return the optimizer, schedule and wrapper that settings name, with these values of varied keys."""
     optimizer = with_values("optimizer", settings["optimizer"], varied)
@@ -37,7 +64,7 @@ def method_of(settings: Settings, varied: Mapping[str, Any]) -> Method:
     around = {name: optimizer.pop(name) for name in known if name in optimizer}
     schedule = with_values("schedule", settings.get("schedule", {"name": "constant"}), varied)
     return Method(
-        optimizer=build(OPTIMIZERS, "optimizer", optimizer, more=known),
+        optimizer=build(kinds(), "optimizer", optimizer, more=known),
         schedule=build(SCHEDULES, "schedule", schedule),
         wrapper=Wrapper(**around),
     )
@@ -61,6 +88,8 @@ def build(
     if cls is None:
         raise ValueError(f"{group} must be one of {', '.join(sorted(registry))}, got {name!r}")
     values = {key: value for key, value in settings.items() if key not in ("name", "search")}
+    if issubclass(cls, Optimizer):
+        cls = cls.of(values)
     known = [*(field.name for field in fields(cls)), *more]
     for key, value in values.items():
         if key not in known:

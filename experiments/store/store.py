@@ -74,10 +74,10 @@ class Store:
     def write(self, cell: Cell, trace: Trace, provenance: Mapping[str, str]) -> None:
         """Store the runs of a block; ``cell`` has the same lanes as ``trace``."""
         ids = cell.runs["run"].to_numpy()
-        name = file_name(cell.optimizer.name, cell.problem.name, ids)
+        name = file_name(cell.optimizer.full_name(), cell.problem.name, ids)
         metadata = {
             **provenance,
-            "optimizer": cell.optimizer.name,
+            "optimizer": cell.optimizer.full_name(),
             "problem": cell.problem.name,
             "record.points": str(cell.points),
             "record.params": str(cell.params),
@@ -91,8 +91,8 @@ class Store:
 
     def write_selection(self, chosen: pd.DataFrame, pool: Cell, space: Mapping[str, Any]) -> None:
         """Store how the trials of a search compared, see ``tuning.select``, and in which space."""
-        name = file_name(pool.optimizer.name, pool.problem.name, pool.runs["run"])
-        metadata = {"optimizer": pool.optimizer.name, "problem": pool.problem.name}
+        name = file_name(pool.optimizer.full_name(), pool.problem.name, pool.runs["run"])
+        metadata = {"optimizer": pool.optimizer.full_name(), "problem": pool.problem.name}
         metadata |= {"engine": pool.backend.engine, "schedule": pool.method.schedule.name, "code": pool.code}
         table = pa.Table.from_pandas(chosen.assign(space=json.dumps(space)), preserve_index=False)
         write_table(table, self.folder / "selections" / name, metadata)
@@ -128,10 +128,10 @@ class Store:
         """Return the runs files that may hold runs of these settings, given the values of each setting."""
         if not self.looks_once:
             self.look()
-        series = f"{optimizer.name}-{problem.name}"
+        series = f"{optimizer.full_name()}-{problem.name}"
         known = self.catalogues.setdefault(series, Catalogue(settings_of(optimizer, problem)))
         codes = [
-            code_fingerprint(optimizer.name, problem.name, engine, schedule)
+            code_fingerprint(optimizer.full_name(), problem.name, engine, schedule)
             for engine in problem.engines
             for schedule in SCHEDULES
         ]

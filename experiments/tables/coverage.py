@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from experiments.engine.backend import Backend
+from experiments.request.settings import kinds, optimizer_called
 from experiments.tables import PAIR, hyperparameters, text
 from experiments.tables.varying import columns_of
-from optim import OPTIMIZERS
 from optim.schedules import SCHEDULES
 from optim.wrapper import Wrapper
 from problems import PROBLEMS
@@ -63,7 +63,7 @@ def filling(settings: pd.DataFrame, at: pd.DataFrame, seeds: Iterable[int], wher
     axes = axes_of(settings, keys)
     distinct = settings[keys].drop_duplicates()
     wanted = np.unique(np.asarray(list(seeds)))
-    words = [f"optimizer={name}", *problem_words(at.iloc[0]), f"steps={text(at['steps'].iloc[0])}"]
+    words = [*optimizer_words(name), *problem_words(at.iloc[0]), f"steps={text(at['steps'].iloc[0])}"]
     words += backend_words(at.iloc[0])
     words.append(f"seed={number_list(wanted)}")
     parts = (
@@ -113,10 +113,18 @@ def backend_words(row: pd.Series) -> list[str]:
     return [f"{key}={row[key]}" for key in usual if key in row and row[key] == row[key] != usual[key]]
 
 
+def optimizer_words(full_name: str) -> list[str]:
+    """Return the words that choose an optimizer, given the name that its runs have."""
+    name, _, choice = full_name.partition(".")
+    cls = kinds().get(name)
+    return [f"optimizer={name}", *([f"optimizer.{cls.chooses}={choice}"] if cls and choice else [])]
+
+
 def hyperparameter_words(name: str, axes: Mapping[str, Sequence[Any]]) -> list[str]:
     """Return the words for the hyperparameters that vary, or are not the default."""
-    kinds = [OPTIMIZERS[name], Wrapper] if name in OPTIMIZERS else []
-    defaults = {f"optimizer.{key}": value for kind in kinds for key, value in defaults_of(kind).items()}
+    rule = optimizer_called(name)
+    parts = [rule, Wrapper] if rule else []
+    defaults = {f"optimizer.{key}": value for part in parts for key, value in defaults_of(part).items()}
     defaults |= {"schedule": "constant", **schedule_defaults(axes.get("schedule", []))}
     return [
         f"{key}={number_list(values)}"

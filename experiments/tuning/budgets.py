@@ -6,9 +6,8 @@ import pandas as pd
 
 from experiments import inference
 from experiments.request.limits import FIRST_TUNING_SEED
-from experiments.request.settings import is_hyperparameter
+from experiments.request.settings import is_hyperparameter, optimizer_called
 from experiments.tuning import best_flags, budget_of
-from optim import OPTIMIZERS
 from optim.method import Method
 from optim.schedules import SCHEDULES
 
@@ -31,8 +30,9 @@ def default_settings(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the defaults of the optimizers that ran, on each problem."""
     ran = runs[["problem", "optimizer", "schedule"]].astype(str).drop_duplicates()
     rows = [
-        {"problem": problem, **Method(OPTIMIZERS[name](), SCHEDULES[schedule]()).settings()}
+        {"problem": problem, **Method(rule(), SCHEDULES[schedule]()).settings()}
         for problem, name, schedule in ran.itertuples(index=False)
+        if (rule := optimizer_called(name))
     ]
     table = pd.DataFrame(rows)
     return table[[key for key in table if key in runs]]

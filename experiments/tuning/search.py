@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -11,16 +12,16 @@ from numpy.typing import NDArray
 
 from experiments.request.checks import checked_integer
 from experiments.request.limits import FIRST_TUNING_SEED as FIRST_TUNING_SEED
-from experiments.request.settings import Settings
+from experiments.request.settings import Settings, class_of, optimizer_called
 from experiments.store.columns import HIT_COLUMNS
 from experiments.tables import measure_of
-from optim import OPTIMIZERS
 from optim.base import Range
 from optim.schedules import SCHEDULES
 from optim.wrapper import Wrapper
 
 Space = Mapping[str, Mapping[str, Any]]
 Limits = Mapping[str, Range]
+ANY_NUMBER = Range(-np.inf, np.inf, True, True)
 MOST_TRIALS, MOST_SEEDS = 100_000, 1_000
 DISTRIBUTIONS = {
     "uniform": (-np.inf, np.inf),
@@ -72,25 +73,28 @@ def column_of(name: str) -> str:
 
 
 def limits_of(optimizer: str, schedule: str) -> dict[str, Range]:
-    """Return what the hyperparameters may be that a space can name."""
-    rates = SCHEDULES[schedule].hyperparameters()
-    return {
-        **OPTIMIZERS[optimizer].hyperparameters(),
+    """Return what the hyperparameters may be that a space can name, given the full name of the optimizer."""
+    rates, rule = SCHEDULES[schedule].hyperparameters(), optimizer_called(optimizer)
+    known = {
+        **(rule.hyperparameters() if rule else {}),
         **Wrapper.hyperparameters(),
         **{f"schedule.{name}": limit for name, limit in rates.items()},
     }
+    return defaultdict(lambda: ANY_NUMBER, known)  # of a rule that is not here any number may be right
 
 
 def check_free(settings: Settings) -> None:
-    """Raise ValueError for a hyperparameter that is searched, and was given a value all the same."""
+    """Raise ValueError for what is searched and is no hyperparameter, or was given a value all the same."""
     for name in space_of(settings):
         group, _, key = column_of(name).partition(".")
-        kinds = (SCHEDULES,) if group == "schedule" else (OPTIMIZERS,)
         own = settings[group]
-        default = next(
-            spec.default for kind in kinds for spec in fields(kind[own["name"]]) if spec.name == key
-        )
-        if own[key] != default:
+        parts = [SCHEDULES[own["name"]]] if group == "schedule" else [class_of(own), Wrapper]
+        defaults = {spec.name: spec.default for part in parts for spec in fields(part)}
+        if key not in defaults:
+            raise ValueError(
+                f"{group}.search.{key}: {parts[0].__name__} has no {key}; it has {', '.join(defaults)}"
+            )
+        if own.get(key, defaults[key]) != defaults[key]:
             raise ValueError(f"tune.trials draws {group}.{key}; it cannot be {own[key]} as well")
 
 

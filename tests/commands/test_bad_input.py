@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 
 from experiments.command_line.configuration import study_folder
 from experiments.grid.axes import values
-from optim import OPTIMIZERS
+from optim import ADAPTERS, OPTIMIZERS
 from problems import PROBLEMS
 
 SHORT = {"steps": "steps=3", "record.points": "record.points=2"}
@@ -176,7 +176,7 @@ def test_whatever_a_study_is_called_its_folder_is_below_the_results(study: str, 
 
 # --- What was found that way, and what is said ---
 
-NAMES = ", ".join(sorted(OPTIMIZERS))
+NAMES = ", ".join(sorted({**OPTIMIZERS, **ADAPTERS}))
 NO_KEY = "there is no such key; there are optimizer, problem, +experiment, seed, steps, engine, dtype, "
 GRAMMAR = "not of Hydra's grammar; a value with special characters needs quotes of its own"
 SAID: list[tuple[list[str], str]] = [
@@ -191,8 +191,8 @@ SAID: list[tuple[list[str], str]] = [
         ["optimizer.lr=logspace:1e-4:1:5"],
         "optimizer.lr=logspace:1e-4:1:5: several values make a grid; add -m",
     ),
-    (["++optimizer.beta1=0.5"], "optimizer.beta1=0.5: only adam has beta1; choose it with optimizer=adam"),
-    (["-m", "++optimizer.beta1=0.5"], "optimizer.beta1=0.5: only adam has beta1; choose it with optimizer="),
+    (["++optimizer.beta1=0.5"], "optimizer.beta1=0.5: only adam, lookahead have beta1; choose it"),
+    (["-m", "++optimizer.beta1=0.5"], "optimizer.beta1=0.5: only adam, lookahead have beta1; choose it"),
     (
         ["-m", "study=a,b"],
         "study and results must be the same for all runs of a grid, got results/a and results/b",

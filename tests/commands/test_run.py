@@ -20,7 +20,7 @@ from experiments.grid import ended as ended_module
 from experiments.grid import pool
 from experiments.grid import worker as work
 from experiments.store import Store
-from optim import OPTIMIZERS
+from optim import ADAPTERS, OPTIMIZERS
 
 SHORT = ("steps=30", "record.points=5")
 GRID = (
@@ -226,7 +226,7 @@ def test_every_optimizer_by_glob(tmp_path: Path) -> None:
     ended = here(tmp_path, "run", "-m", "optimizer=glob(*)", "optimizer.lr=logspace:1e-3:0.1:3", *SHORT)
     runs = Store(tmp_path / "results" / "default").runs()
     assert ended.code == 0
-    assert set(runs["optimizer"]) == set(OPTIMIZERS)
+    assert set(runs["optimizer"]) == {cls.full_name() for cls in OPTIMIZERS.values()}
     assert sorted(runs["optimizer.lr"].dropna().unique()) == [0.001, 0.01, 0.1]
     assert len(runs) == sum(3 if "lr" in cls.hyperparameters() else 1 for cls in OPTIMIZERS.values())
 
@@ -277,7 +277,7 @@ def test_a_study_named_by_the_time_is_one_study(tmp_path: Path) -> None:
 
 # --- Bad input: one line, exit code 2, nothing written ---
 
-OPTIMIZER_NAMES = ", ".join(sorted(OPTIMIZERS))
+OPTIMIZER_NAMES = ", ".join(sorted({**OPTIMIZERS, **ADAPTERS}))
 BAD: list[tuple[list[str], str]] = [
     (["optimizer=lion"], f"optimizer must be one of {OPTIMIZER_NAMES}, got 'lion'"),
     (["-m", "optimizer=sgd,lion"], f"optimizer must be one of {OPTIMIZER_NAMES}, got 'lion'"),

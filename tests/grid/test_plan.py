@@ -24,9 +24,9 @@ from experiments.grid.composed import request_from
 from experiments.grid.interpolation import hydra_says, unresolved
 from experiments.grid.plan import Planner, without_hydra
 from experiments.grid.request import Request
-from optim import OPTIMIZERS
+from optim import ADAPTERS, OPTIMIZERS
 
-NAMES = ", ".join(sorted(OPTIMIZERS))
+NAMES = ", ".join(sorted({**OPTIMIZERS, **ADAPTERS}))
 
 
 Plan = Callable[..., list[Request]]
@@ -170,8 +170,9 @@ def test_a_glob_is_every_option(plan: Plan) -> None:
 
 def test_every_numeric_hyperparameter_of_any_optimizer_is_an_axis(plan: Plan) -> None:
     for name, cls in OPTIMIZERS.items():
-        keys = [f"optimizer.{key}" for key in cls.hyperparameters()]
-        [part] = plan(f"optimizer={name}", *(f"{key}=0.1,0.2" for key in keys))
+        ranges = {f"optimizer.{key}": allowed for key, allowed in cls.hyperparameters().items()}
+        keys, least = list(ranges), {key: max(allowed.low, 0) for key, allowed in ranges.items()}
+        [part] = plan(f"optimizer={name}", *(f"{key}={low + 0.1},{low + 0.2}" for key, low in least.items()))
         assert list(part.axes) == keys
         assert len(part.product) == 2 ** len(keys)
 
@@ -372,7 +373,7 @@ def test_dropped_keys_are_said_once_the_plan_stands(plan: Plan, caplog: pytest.L
     [
         (
             ["optimizer=sgd", "optimizer.beta1=0.5,0.6"],
-            "optimizer.beta1=0.5,0.6: only adam has beta1; choose",
+            "optimizer.beta1=0.5,0.6: only adam, lookahead have beta1; choose",
         ),
         (["optimizer=glob(x*)"], "optimizer=glob(x*): there must be at least one value, got none"),
         (["optimizer=sgd,lion"], f"optimizer must be one of {NAMES}, got 'lion'"),

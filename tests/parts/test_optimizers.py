@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from values import NOT_A_NUMBER, invalid_numbers, message_of, valid_ends
 
 from experiments.engine.overflow import has_overflowed
-from optim import OPTIMIZERS, Optimizer, Range, hyper, register
+from optim import ADAPTERS, OPTIMIZERS, Optimizer, Range, hyper, register
 
 DIM, LANES, STEPS = 3, 5, 50
 CONF = Path(__file__).parents[2] / "conf" / "optimizer"
@@ -164,7 +164,7 @@ BOOLEAN = [
     pytest.param(cls, spec.name, id=f"{key}.{spec.name}")
     for key, cls in OPTIMIZERS.items()
     for spec in fields(cls)
-    if spec.name not in cls.hyperparameters()
+    if spec.name not in cls.hyperparameters() and isinstance(spec.default, bool)
 ]
 
 
@@ -261,7 +261,7 @@ def test_hyperparameters_are_given_by_name(optimizer_class: type[Optimizer]) -> 
 
 
 def test_every_optimizer_has_a_file_and_every_file_an_optimizer() -> None:
-    assert {path.stem for path in CONF.glob("*.yaml")} == set(OPTIMIZERS)
+    assert {path.stem for path in CONF.glob("*.yaml")} == {*OPTIMIZERS, *ADAPTERS}
 
 
 def test_the_file_holds_the_name_every_hyperparameter_at_its_default_and_the_search(
@@ -269,8 +269,12 @@ def test_the_file_holds_the_name_every_hyperparameter_at_its_default_and_the_sea
 ) -> None:
     written = OmegaConf.to_container(OmegaConf.load(CONF / f"{optimizer_class.name}.yaml"))
     assert isinstance(written, dict)
-    search = written.pop("search", {})
-    assert written == {"name": optimizer_class.name, **defaults(optimizer_class)}
+    search, chosen = written.pop("search", {}), optimizer_class.chooses
+    expected = {"name": optimizer_class.name, **defaults(optimizer_class)}
+    if chosen:  # what is chosen has keys of its own
+        assert chosen in written
+        expected = {key: value for key, value in expected.items() if key in written}
+    assert written == expected
     assert search.keys() <= optimizer_class.hyperparameters().keys()
 
 

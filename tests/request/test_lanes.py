@@ -14,11 +14,11 @@ from experiments.engine.sources import closure, imports
 from experiments.request.cell import Cell
 from experiments.request.checks import checked_integer, checked_study
 from experiments.request.product import cell_of
-from optim import OPTIMIZERS
+from optim import ADAPTERS, OPTIMIZERS
 from optim.wrapper import Wrapper
 from problems import PROBLEMS
 
-NAMES = ", ".join(sorted(OPTIMIZERS))
+NAMES = ", ".join(sorted({**OPTIMIZERS, **ADAPTERS}))
 RECORD = {"points": 5, "params": False}
 
 

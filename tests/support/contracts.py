@@ -29,6 +29,10 @@ OPTIMIZER_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"decoupled": True, "weight_decay": 0.01},
         {"amsgrad": True, "decoupled": True, "weight_decay": 0.01},
     ],
+    "lookahead": [
+        {"inner": "sgd", "momentum": 0.9, "sync_interval": 2.0},
+        {"inner": "adam", "amsgrad": True, "sync_interval": 3.0, "slow_rate": 1.0},
+    ],
 }
 
 PROBLEM_VARIANTS: dict[str, list[dict[str, Any]]] = {
@@ -92,7 +96,7 @@ class Case:
 def cases(registry: dict[str, type], variants: dict[str, list[dict[str, Any]]]) -> list[Case]:
     """Return every registered class with its defaults, then its variants."""
     return [
-        Case(cls, values)
+        Case(cls.of(values) if issubclass(cls, Optimizer) else cls, values)
         for name, cls in registry.items()
         for values in [SMALLER.get(name, {}), *variants.get(name, [])]
     ]
