@@ -388,8 +388,8 @@ def test_copies_that_contradict_each_other_are_all_set_aside(tmp_path: Path, cel
 def test_runs_of_older_code_are_checked_by_the_code_that_made_them(
     study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def changed(optimizer: str, problem: str, engine: str) -> str:
-        return "changed" if optimizer == "sgd" else code_fingerprint(optimizer, problem, engine)
+    def changed(optimizer: str, *others: str) -> str:
+        return "changed" if optimizer == "sgd" else code_fingerprint(optimizer, *others)
 
     monkeypatch.setattr(store_module, "code_fingerprint", changed)
     ended = check(study)

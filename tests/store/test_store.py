@@ -325,8 +325,8 @@ def test_runs_of_other_code_are_left_out_and_counted(
     assert store.outdated() == 0
     store.write(*made({"seed": [0]}, "adam"), PROVENANCE)
 
-    def changed(optimizer: str, problem: str, engine: str) -> str:
-        return "changed" if optimizer == "sgd" else code_fingerprint(optimizer, problem, engine)
+    def changed(optimizer: str, *others: str) -> str:
+        return "changed" if optimizer == "sgd" else code_fingerprint(optimizer, *others)
 
     monkeypatch.setattr(store_module, "code_fingerprint", changed)
     assert store.outdated() == 4
