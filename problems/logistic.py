@@ -10,15 +10,15 @@ import numpy as np
 from array_api_compat import array_namespace, is_numpy_namespace
 from numpy.typing import NDArray
 
-from problems.base import Array, Choice, Instance, Numbers, Problem, Seeds, constant, register
-from problems.data import DATA_SETS, Split, batch_rows, load_split
+from problems.base import Array, Instance, Numbers, Seeds, constant, register
+from problems.data import OnData, batch_rows
 
 START_SCALE = 0.1
 
 
 @register("logistic")
 @dataclass(frozen=True, kw_only=True)
-class LogisticRegression(Problem):
+class LogisticRegression(OnData):
     r"""Logistic regression (two classes) or softmax regression (more), on standardised data.
 
     .. math:: f(W) = \frac1n \sum_i -\log p_{y_i}(x_i; W) + \frac{\lambda}{2} \|W\|^2
@@ -26,44 +26,37 @@ class LogisticRegression(Problem):
     The intercept is one more feature that is always 1, and is regularised like the
     others: the minimiser is then unique for any number of classes. This is what
     scikit-learn solves with ``fit_intercept=False`` and ``C = 1 / (n * l2)``, and its
-    solution is the reference. The data are split once, stratified, the same way for
-    every seed; the metric ``accuracy`` is on the held-out part.
+    solution is the reference. The metric ``accuracy`` is on the held-out rows.
 
     A seed draws the start (seed 0 starts at zero, the others from N(0, 0.1^2)) and the
     order of the minibatches. Each epoch is a new permutation of the training data, cut
     into whole batches; what is left over is not used in that epoch.
 
     Args:
-        data: breast_cancer (two classes), digits (ten) or wine (three).
+        data: breast_cancer (two classes), digits (ten), iris or wine (three), or a file.
+        target, missing, digest, test_size: see ``OnData``.
         l2: regularisation :math:`\lambda`, from 1e-8.
         batch_size: examples a step; null is all of them.
-        test_size: share of the data held out, in [0.05, 0.95].
 
     Parameters are ordered feature by feature, the classes of a feature together.
 
     Raises:
-        ValueError: the batch is larger than the training set.
+        ValueError: the data cannot be used, or the batch is larger than the training set.
     """
 
     engines: ClassVar = ("jax", "numpy")
     """Over the README's first grid, four optimizers on one core: 34 s under jax, 48 s under numpy."""
 
-    data: str = constant("breast_cancer", Choice(DATA_SETS))
     l2: float = constant(0.01, Numbers(low=1e-8))
     batch_size: int | None = constant(None, Numbers(low=1, integer=True, optional=True))
-    test_size: float = constant(0.25, Numbers(low=0.05, high=0.95))
 
     def check(self) -> None:
         examples = len(self.split.y_train)
         if self.batch_size is not None and self.batch_size > examples:
             raise ValueError(
                 f"LogisticRegression: batch_size must be at most {examples}, the training "
-                f"examples of {self.data}, got {self.batch_size}"
+                f"examples of {self.recorded['data']}, got {self.batch_size}"
             )
-
-    @property
-    def split(self) -> "Split":
-        return load_split(self.data, self.test_size)
 
     @property
     def classes(self) -> int:
@@ -96,7 +89,7 @@ class LogisticRegression(Problem):
         for seed in np.unique(seeds):
             drawn = np.random.default_rng(seed).standard_normal(self.dim) if seed else np.zeros(self.dim)
             start[:, seeds == seed] = START_SCALE * drawn[:, None]
-        minimiser = reference_solution(self.data, self.l2, self.test_size)[:, None]
+        minimiser = reference_solution(self)[:, None]
         return self.regression(
             start=start,
             minimiser=np.repeat(minimiser, len(seeds), axis=1),
@@ -129,7 +122,7 @@ class LogisticRegression(Problem):
 @lru_cache
 def least_loss(problem: LogisticRegression) -> float:
     """Return the loss at the minimiser."""
-    minimiser = reference_solution(problem.data, problem.l2, problem.test_size)[:, None]
+    minimiser = reference_solution(problem)[:, None]
     lanes = np.repeat(minimiser, problem.lane_multiple, axis=1)
     return float(problem.regression(lanes, np.zeros(len(lanes)), lanes).loss(lanes)[0])
 
@@ -142,13 +135,13 @@ def target_of(labels: NDArray[np.int64], outputs: int) -> Array:
 
 
 @lru_cache
-def reference_solution(data: str, l2: float, test_size: float) -> Array:
+def reference_solution(problem: LogisticRegression) -> Array:
     """Return the minimiser, shape (dim,), by scikit-learn's Newton method."""
     from sklearn.linear_model import LogisticRegression as ReferenceSolver
 
-    split = load_split(data, test_size)
+    split = problem.split
     solver = ReferenceSolver(
-        C=1 / (l2 * len(split.y_train)),
+        C=1 / (problem.l2 * len(split.y_train)),
         solver="newton-cholesky",
         fit_intercept=False,
         tol=1e-12,

@@ -58,6 +58,8 @@ class Request:
         """Return some of the runs in words, and as a product."""
         settings = {key: value for key, value in self.settings.items() if key in DECIDING}
         settings["optimizer"] = {k: v for k, v in settings["optimizer"].items() if k != "search"}
+        # all constants as they were found here: a file's path holds in any folder, and its digest with it
+        settings["problem"] = {"name": product.problem.name, **vars(product.problem)}
         lists = {key: list(map(float, column)) for key, column in points.items()}
         return Shard(settings, dict(axes), lists, 0, len(product)), product
 

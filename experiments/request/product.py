@@ -115,7 +115,7 @@ class Product:
                 "steps": int(self.settings["steps"]),
                 **asdict(self.backend),
                 **{f"optimizer.{f.name}": getattr(optimizer, f.name) for f in fields(optimizer)},
-                **{f"problem.{f.name}": getattr(self.problem, f.name) for f in fields(self.problem)},
+                **{f"problem.{name}": value for name, value in self.problem.recorded.items()},
             }
         )
 

@@ -366,7 +366,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         "problem.size=3: Rosenbrock has no size; it has dim, perturbation",
     ),
     (
-        {"problem": {"name": "logistic", "data": "iris"}},
+        {"problem": {"name": "logistic", "data": "irsi"}},
         {},
         "LogisticRegression: data must be one of breast_cancer, digits, wine, got 'iris'",
     ),
