@@ -3,8 +3,9 @@
 from importlib import import_module
 from pkgutil import walk_packages
 
-from problems.base import PROBLEMS, Choice, Flag, Instance, Numbers, Problem, constant, register
+from problems.base import PROBLEMS, Choice, Flag, Instance, Numbers, Problem, Text, constant, register
 from problems.deep_linear import DeepLinear
+from problems.least_squares import LeastSquares
 from problems.logistic import LogisticRegression
 from problems.loss import LossProblem
 from problems.matrix_factorisation import MatrixFactorisation
@@ -32,6 +33,7 @@ __all__ = [
     "DeepLinear",
     "Flag",
     "Instance",
+    "LeastSquares",
     "LogisticRegression",
     "LossProblem",
     "MatrixFactorisation",
@@ -41,6 +43,7 @@ __all__ = [
     "QuadraticBowl",
     "QuadraticFit",
     "Rosenbrock",
+    "Text",
     "Transformer",
     "constant",
     "register",

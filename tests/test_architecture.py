@@ -157,7 +157,8 @@ def test_jax_is_imported_by_the_engine_and_such_problems_only_when_used() -> Non
 @pytest.mark.parametrize("module", modules("optim", "problems"))
 def test_optimizers_and_problems_know_numpy_and_themselves_only(module: str) -> None:
     known = [module.split(".")[0], "experiments.declared", "numpy", "array_api_compat", "scipy", "sklearn"]
-    known += ["mnist1d"] if module == "problems.data" else []
+    known += ["mnist1d"] if module == "problems.data.shipped" else []
+    known += ["pandas", "pyarrow"] if module in ("problems.data.own", "problems.data.encoded") else []
     known += ["jax"] if module in OF_A_LOSS else []
     assert strangers(module, known) == set()
 

@@ -40,6 +40,11 @@ PROBLEM_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"data": "wine", "batch_size": 16, "l2": 0.1, "test_size": 0.5},
         {"data": "digits", "batch_size": 50},
     ],
+    "least_squares": [
+        {"data": "linnerud", "loss": "pseudo_huber", "delta": 0.5, "l2": 0.1},
+        {"loss": "huber", "delta": 0.3, "batch_size": 40},
+        {"loss": "logcosh", "delta": 0.4, "batch_size": 16, "test_size": 0.5},
+    ],
     "rosenbrock": [{"dim": 5}, {"perturbation": 0.0}],
     "quadratic_bowl": [{"dim": 20, "rotated": True}, {"dim": 3, "spectrum": "spike"}, {"grad_noise": 1.0}],
     "mlp": [{"activation": "tanh", "hidden": 4, "layers": 2, "l2": 0.01, "batch_size": None}],
