@@ -36,11 +36,11 @@ class LinearProblem(OnData):
         if self.batch_size is not None and self.batch_size > examples:
             raise ValueError(
                 f"{type(self).__name__}: batch_size must be at most {examples}, the training "
-                f"examples of {self.recorded['data']}, got {self.batch_size}"
+                f"examples of {self.label}, got {self.batch_size}"
             )
         if self.dim > MOST_PARAMETERS:
             raise ValueError(
-                f"{type(self).__name__}: data={self.recorded['data']} makes {self.dim:,} parameters, at most "
+                f"{type(self).__name__}: data={self.label} makes {self.dim:,} parameters, at most "
                 f"{MOST_PARAMETERS:,}"
             )
 

@@ -45,7 +45,7 @@ class LogisticRegression(LinearProblem):
 
     @property
     def classes(self) -> int:
-        return len(np.unique(self.split.y_train))
+        return int(self.split.y_train.max()) + 1
 
     @property
     def outputs(self) -> int:

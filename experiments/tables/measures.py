@@ -46,7 +46,6 @@ MEASURES = {
     "distance": Measure("distance to the minimiser", floor=1e-16),
     "mse": Measure("mean squared error"),
     "accuracy": Measure("held-out accuracy", higher_is_better=True, worst=0.0),
-    "r2": Measure("held-out R²", higher_is_better=True, worst=-np.inf),
 }
 """Every measure but the steps to a target; a problem's new metric needs a row here to be compared by."""
 

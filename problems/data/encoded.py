@@ -131,10 +131,7 @@ def numbers_of(column: "pd.Series") -> Array:
             f"the target {column.name!r} is no number, as {str(column.iloc[0])!r}; "
             "problem=logistic predicts classes"
         )
-    numbers = finite(column)
-    if np.ptp(numbers) == 0:
-        raise Unusable(f"the target {column.name!r} is {numbers[0]:g} in all rows")
-    return numbers
+    return finite(column)
 
 
 def finite(column: "pd.Series") -> Array:

@@ -83,7 +83,8 @@ def frame_of(path: Path, expected: str) -> "pd.DataFrame":
         raise Unusable(changed(expected, digest(content)))
     if not content.strip():
         raise Unusable("the file is empty")
-    frame = from_parquet(content) if path.suffix.lower() == ".parquet" else from_csv(content)
+    readers = {".parquet": from_parquet, ".csv": from_csv, ".dat": without_names}
+    frame = readers[path.suffix.lower()](content)
     if not len(frame):
         raise Unusable("the file has column names and no rows")
     return frame
@@ -158,6 +159,17 @@ def from_csv(content: bytes) -> "pd.DataFrame":
     frame.columns = pd.Index(names)
     frame = without_index(frame)
     return frame.apply(decimal_commas) if separator == ";" else frame
+
+
+def without_names(content: bytes) -> "pd.DataFrame":
+    """Return the columns of values with commas between them, called 1, 2 and so on."""
+    import pandas as pd
+
+    text = decoded(content)
+    frame = pd.read_csv(
+        StringIO(text), header=None, skipinitialspace=True, keep_default_na=False, na_values=MISSING_WORDS
+    )
+    return frame.set_axis([f"{number}" for number in range(1, frame.shape[1] + 1)], axis="columns")
 
 
 def decoded(content: bytes) -> str:

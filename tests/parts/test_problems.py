@@ -299,8 +299,8 @@ ERRORS = [
     (
         "logistic",
         {"data": "irsi"},
-        "LogisticRegression: data must be one of breast_cancer, digits, iris, wine, or a file (.csv or "
-        ".parquet), got 'irsi'; near that: iris",
+        "LogisticRegression: data must be one of breast_cancer, digits, iris, wine, keel/NAME, or a file "
+        "(.csv or .parquet), got 'irsi'; near that: iris",
     ),
     (
         "logistic",

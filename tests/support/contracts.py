@@ -47,7 +47,7 @@ PROBLEM_VARIANTS: dict[str, list[dict[str, Any]]] = {
     ],
     "rosenbrock": [{"dim": 5}, {"perturbation": 0.0}],
     "quadratic_bowl": [{"dim": 20, "rotated": True}, {"dim": 3, "spectrum": "spike"}, {"grad_noise": 1.0}],
-    "mlp": [{"activation": "tanh", "hidden": 4, "layers": 2, "l2": 0.01, "batch_size": None}],
+    "mlp": [{"activation": "tanh", "hidden": 4, "layers": 2, "l2": 0.01, "batch_size": None, "data": "wine"}],
     "convnet": [{"channels": 1, "activation": "tanh", "l2": 0.01, "batch_size": None, "test_size": 0.9}],
     "autoencoder": [{"hidden": 3, "code": 2, "l2": 0.01, "batch_size": None}],
     "vae": [{"hidden": 3, "code": 2, "batch_size": None}],
