@@ -12,7 +12,7 @@ from problems.linear import LinearProblem, Regression
 
 LOSSES = ("squared", "huber", "pseudo_huber", "logcosh")
 LOG_2 = float(np.log(2))
-POLISHING_STEPS = 20
+MOST_STEPS, POLISHING_STEPS = 5000, 20
 
 
 @register("least_squares")
@@ -95,7 +95,14 @@ class LeastSquares(LinearProblem):
             curvature = curvature_of(self.loss, x @ params - y, self.delta) / len(y)
             return x.T @ (curvature[:, None] * x) + self.l2 * np.eye(self.dim)
 
-        found = minimize(objective, start, jac=True, hess=hessian, method="trust-exact").x
+        found = minimize(
+            objective,
+            start,
+            jac=True,
+            hess=hessian,
+            method="trust-exact",
+            options={"gtol": 1e-12, "maxiter": MOST_STEPS},
+        ).x
         for _ in range(POLISHING_STEPS):
             grads = objective(found)[1]
             nearer = found - np.linalg.solve(hessian(found), grads)
@@ -162,9 +169,10 @@ class Residuals(Regression):
         if self.kind == "pseudo_huber":
             root = xp.sqrt(1 + ratio**2)
             return residual * (residual / (1 + root)), residual / root
-        size = xp.abs(ratio)
-        log_cosh = size + xp.log1p(xp.exp(-2 * size)) - LOG_2
-        return self.delta**2 * log_cosh, self.delta * xp.tanh(ratio)
+        size, slope = xp.abs(ratio), xp.tanh(ratio)
+        near = -0.5 * xp.log1p(-xp.minimum(slope**2, 0.6))  # up to a size of 1, to all its digits
+        far = size + xp.log1p(xp.exp(-2 * size)) - LOG_2
+        return self.delta**2 * xp.where(size < 1, near, far), self.delta * slope
 
     def metrics(self, params: Array) -> dict[str, Array]:
         xp = array_namespace(params)

@@ -175,7 +175,8 @@ def one_hot(column: "pd.Series", train: NDArray[np.int64]) -> Array:
     if len(kinds) > min(MOST_KINDS, max(len(train) // 2, 2)):
         raise Unusable(
             f"column {column.name!r} has {len(kinds):,} different texts in {counted(len(train), 'row')}, as "
-            f"{kinds[0]!r}: too many for categories (at most {MOST_KINDS}, and half of the rows); {LEAVE_OUT}"
+            f"{str(kinds[0])!r}: too many for categories (at most {MOST_KINDS}, and half of the rows); "
+            f"{LEAVE_OUT}"
         )
     texts = column.astype(str).where(column.notna(), str(kinds[counts.argmax()])).to_numpy(dtype=str)
     if len(kinds) == 1:

@@ -41,9 +41,7 @@ def content_of(path: Path) -> bytes:
     """
     try:
         if not path.is_file():
-            raise Unusable(
-                f"there is no such file in {Path.cwd()}" if not path.exists() else "that is no file"
-            )
+            raise Unusable("that is no file" if path.exists() else f"there is no such file in {path.parent}")
         if path.stat().st_size > LARGEST_FILE:
             raise Unusable(f"the file has {path.stat().st_size:,} bytes, at most {LARGEST_FILE:,}")
         return path.read_bytes()
