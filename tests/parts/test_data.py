@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from decimal import Decimal
@@ -12,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from command_line import apart, here
+from command_line import ROOT, apart, here
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from sklearn import datasets
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
@@ -22,6 +24,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from experiments.request.product import cell_of
 from experiments.tables import labelled
+from experiments.tables.coverage import problem_words, quoted
 from problems import MLP, LeastSquares, LogisticRegression
 from problems.data.split import Split
 
@@ -371,15 +374,27 @@ def test_more_parameters_than_the_minimum_can_be_found_for_are_refused(tmp_path:
 # --- What a run is ---
 
 
-def ids(data: str, **constants: Any) -> list[str]:
+def ids(data: str, name: str = "logistic", **constants: Any) -> list[str]:
     settings = {
         "optimizer": {"name": "sgd"},
-        "problem": {"name": "logistic", "data": data, "target": "bought", **constants},
+        "problem": {"name": name, "data": data, "target": "bought", **constants},
         "seed": 0,
         "steps": 3,
         "record": {"points": 2, "params": False},
     }
     return cell_of(settings, {}).runs["run"].tolist()
+
+
+@pytest.mark.parametrize("name", ["logistic", "mlp", "least_squares"])
+def test_each_constant_of_a_file_changes_the_id(tmp_path: Path, name: str) -> None:
+    numbers = people()[["age", "visits"]].assign(bought=np.arange(ROWS) % 2, member=np.arange(ROWS) // 2 % 2)
+    small = {"batch_size": None} if name == "mlp" else {}
+    paths = [written(tmp_path, numbers[:rows].to_csv(index=False), f"{rows}.csv") for rows in (ROWS, 50)]
+    made = [ids(path, name, **small) for path in paths]
+    made += [ids(paths[0], name, **small, **other) for other in ({"target": "member"}, {"missing": "mean"})]
+    shipped = {"logistic": "iris", "mlp": "wine", "least_squares": "linnerud"}[name]
+    made += [ids(shipped, name, target=None, **small)]
+    assert len({run for [run] in made}) == 5
 
 
 def test_the_same_file_is_the_same_runs_from_wherever_it_is_named(
@@ -461,6 +476,26 @@ def test_a_study_on_ones_own_file_runs_in_workers_reports_and_is_sound(folder: P
     stored = pd.concat(map(pd.read_parquet, (folder / "results" / "own" / "runs").glob("*.parquet")))
     assert set(stored["problem.data"]) == {"people.csv"}
     assert stored["problem.digest"].nunique() == 2
+
+
+def test_the_readme_has_a_command_for_ones_own_file_that_works(folder: Path) -> None:
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Your own data")[2]
+    program, _, name, *words = shlex.split(section.split("```")[1].replace("\\\n", ""))
+    assert (program, name) == ("python", "experiments.run")
+    ended = here(folder / "data", "run", *words, "dry_run=true")
+    assert ended.code == 0, ended.err
+    assert "200 runs, of which 0 are stored" in ended.out
+
+
+@pytest.mark.parametrize("name", ["a.csv", "my data.csv", "a,b.csv", "it's (1).csv", 'say "no".csv', "5.csv"])
+@pytest.mark.parametrize("target", ["y", "true", "null", "5", "1e3", "größe", "a b", "$x", "a=b"])
+def test_a_command_that_fills_a_hole_names_the_file_and_the_target_as_hydra_reads_them(
+    name: str, target: str
+) -> None:
+    row = pd.Series({"problem": "logistic", "problem.data": name, "problem.target": target})
+    typed = shlex.split(" ".join(map(quoted, problem_words(row))))
+    read = [override.value() for override in OverridesParser.create().parse_overrides(typed)]
+    assert [getattr(value, "text", value) for value in read] == ["logistic", name, target]
 
 
 @pytest.mark.parametrize(

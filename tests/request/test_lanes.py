@@ -16,6 +16,7 @@ from experiments.request.checks import checked_integer, checked_study
 from experiments.request.product import cell_of
 from optim import OPTIMIZERS
 from problems import PROBLEMS
+from problems.data import OnData
 
 NAMES = ", ".join(sorted(OPTIMIZERS))
 RECORD = {"points": 5, "params": False}
@@ -143,8 +144,13 @@ GO_TOGETHER = {("transformer", "width"): {"heads": 1}, ("transformer", "heads"):
 """(problem, constant) -> others with which both of its values are allowed."""
 
 
+OF_DATA = ("data", "target", "missing", "digest")
+"""Constants that need a file of their own: see tests/parts/test_data.py."""
+
+
 def constants() -> list[tuple[str, str]]:
-    return [(name, spec.name) for name, cls in PROBLEMS.items() for spec in fields(cls)]
+    found = [(name, spec.name) for name, cls in PROBLEMS.items() for spec in fields(cls)]
+    return [(name, key) for name, key in found if not (issubclass(PROBLEMS[name], OnData) and key in OF_DATA)]
 
 
 @pytest.mark.parametrize(("name", "key"), constants())
@@ -368,7 +374,8 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (
         {"problem": {"name": "logistic", "data": "irsi"}},
         {},
-        "LogisticRegression: data must be one of breast_cancer, digits, wine, got 'iris'",
+        "LogisticRegression: data must be one of breast_cancer, digits, iris, wine, keel/NAME, or a file "
+        "(.csv or .parquet), got 'irsi'; near that: iris",
     ),
 ]
 
