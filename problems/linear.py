@@ -14,6 +14,7 @@ from problems.base import Array, Instance, Numbers, Seeds, constant
 from problems.data import OnData, batch_rows
 
 START_SCALE = 0.1
+COMPILED_CHUNK = 1 << 14  # examples that the compiled engine computes at a time, so that memory has a bound
 MOST_PARAMETERS = 5000  # the minimum is found with a matrix of so many rows and columns
 
 
@@ -142,12 +143,12 @@ class Regression(Instance):
         return loss + penalty, grads + self.l2 * params
 
     def parts(self, params: Array, batch: Any) -> Iterator[tuple[Array, Array]]:
-        """Yield the examples of a batch, or all, at once or, for NumPy, so many at a time."""
+        """Yield the examples of a batch, or all, so many at a time as suits NumPy or the compiler."""
         if batch is not None:
             yield self.x_train[batch.T], self.y_train[batch.T]
             return
         examples = len(self.x_train)
-        size = self.chunk if is_numpy_namespace(array_namespace(params)) else examples
+        size = self.chunk if is_numpy_namespace(array_namespace(params)) else COMPILED_CHUNK
         for first in range(0, examples, size):
             yield self.x_train[first : first + size], self.y_train[first : first + size]
 

@@ -7,11 +7,21 @@ from numpy.typing import NDArray
 
 from problems.base import Seeds
 
+MANY_EXAMPLES = 1 << 13
+"""From here on fewer orders are kept: a million examples are 4 MB each."""
 
-@lru_cache(maxsize=1 << 12)
-def epoch_order(seed: int, epoch: int, examples: int) -> NDArray[np.int64]:
+
+def epoch_order(seed: int, epoch: int, examples: int) -> NDArray[np.int32]:
     """Return the order in which ``seed`` goes through the examples in that epoch."""
-    return np.random.default_rng([seed, epoch]).permutation(examples)
+    return (long_order if examples > MANY_EXAMPLES else short_order)(seed, epoch, examples)
+
+
+def drawn_order(seed: int, epoch: int, examples: int) -> NDArray[np.int32]:
+    return np.random.default_rng([seed, epoch]).permutation(examples).astype(np.int32)
+
+
+short_order = lru_cache(maxsize=1 << 12)(drawn_order)
+long_order = lru_cache(maxsize=1 << 8)(drawn_order)
 
 
 def batch_rows(seeds: Seeds, first: int, count: int, size: int, examples: int) -> NDArray[np.int32]:

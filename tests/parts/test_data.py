@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from command_line import ROOT, apart, here
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from scipy.special import logsumexp
 from sklearn import datasets
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
@@ -22,9 +23,11 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from experiments.engine.minimize import minimize
 from experiments.request.product import cell_of
 from experiments.tables import labelled
 from experiments.tables.coverage import problem_words, quoted
+from optim import SGD
 from problems import MLP, LeastSquares, LogisticRegression
 from problems.data.split import Split
 
@@ -203,6 +206,27 @@ def test_a_text_that_only_rows_held_out_have_is_none_of_the_categories(tmp_path:
     split = LogisticRegression(data=path, target="bought").split
     assert split.x_test[0, 2:5].tolist() == [0, 0, 0]
     assert (split.x_test[1:, 2:5].sum(axis=1) == 1).all()
+
+
+@pytest.mark.parametrize("engine", ["numpy", "jax"])
+@pytest.mark.parametrize("target", ["two", "three"])
+def test_a_long_file_has_the_same_loss_in_whatever_parts_it_is_summed(
+    tmp_path: Path, engine: str, target: str
+) -> None:
+    rows = 25_000  # more than the compiled engine takes at once
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a": rng.standard_normal(rows), "two": rng.integers(0, 2, rows)})
+    table["three"] = np.where(table["a"] > 1, 2, table["two"])
+    path = written(tmp_path, table[["a", target]].to_csv(index=False))
+    problem = LogisticRegression(data=path, target=target, l2=0.1)
+    trace = minimize(problem, SGD(lr=0.5), [1], steps=3, points=2, engine=engine)
+    x, y = problem.split.x_train, problem.split.y_train
+    w = trace.params.reshape(x.shape[1], -1)
+    scores = x @ (np.hstack([0 * w, w]) if w.shape[1] == 1 else w)
+    own = np.take_along_axis(scores, y[:, None], axis=1)[:, 0]
+    expected = (logsumexp(scores, axis=1) - own).mean() + 0.05 * (w**2).sum()
+    np.testing.assert_allclose(trace.loss[-1], expected, rtol=1e-11)
+    assert (trace.suboptimality > 0).all()
 
 
 # --- Refused ---
