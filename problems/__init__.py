@@ -3,7 +3,7 @@
 from importlib import import_module
 from pkgutil import walk_packages
 
-from problems.base import PROBLEMS, Choice, Flag, Instance, Numbers, Problem, constant, register
+from problems.base import PROBLEMS, Choice, Flag, Instance, Numbers, Problem, Text, constant, register
 from problems.deep_linear import DeepLinear
 from problems.functions.ackley import Ackley
 from problems.functions.base import FunctionProblem
@@ -24,6 +24,7 @@ from problems.functions.styblinski_tang import StyblinskiTang
 from problems.functions.three_hump_camel import ThreeHumpCamel
 from problems.functions.wood import Wood
 from problems.functions.zakharov import Zakharov
+from problems.least_squares import LeastSquares
 from problems.logistic import LogisticRegression
 from problems.loss import LossProblem
 from problems.matrix_factorisation import MatrixFactorisation
@@ -61,6 +62,7 @@ __all__ = [
     "Hilbert",
     "Himmelblau",
     "Instance",
+    "LeastSquares",
     "Levy",
     "LogisticRegression",
     "LossProblem",
@@ -76,6 +78,7 @@ __all__ = [
     "Rosenbrock",
     "Sphere",
     "StyblinskiTang",
+    "Text",
     "ThreeHumpCamel",
     "Transformer",
     "Wood",

@@ -19,6 +19,7 @@ Layout = Mapping[str, tuple[int, ...]]
 """The shape of each of a lane's arrays by its name; the order is that of the flat parameters."""
 
 LARGEST = float(np.finfo(np.float64).max)
+LONGEST = 1000  # characters of a text: paths and names are shorter
 
 SHORT = 4096
 """Numbers, of all lanes of a call, up to which XLA sums over coordinates one after another."""
@@ -87,13 +88,34 @@ class Flag:
         return "true or false"
 
 
+@dataclass(frozen=True)
+class Text:
+    """Words that a user is free in: a path, a name. One that is a whole number may be typed as it is."""
+
+    optional: bool = False
+
+    def allows(self, value: Any) -> bool:
+        if value is None:
+            return self.optional
+        whole = Numbers(integer=True).allows(value)
+        text = f"{value}" if whole else value
+        return isinstance(text, str) and 0 < len(text) <= LONGEST and text.isprintable()
+
+    def plain(self, value: Any) -> Any:
+        """Return an allowed value as the text that it is."""
+        return None if value is None else str(value)
+
+    def __str__(self) -> str:
+        return f"a text of 1 to {LONGEST:,} printable characters" + (", or null" if self.optional else "")
+
+
 def plain_widths(dim: int) -> tuple[int, ...]:
     """Return the widths in which formulas without a matrix product give a lane the same bits."""
     most = min(512, SHORT // dim // 64 * 64)
     return (64, most) if most > 64 else (64,)
 
 
-def constant(default: Any, allowed: Numbers | Choice | Flag) -> Any:
+def constant(default: Any, allowed: Numbers | Choice | Flag | Text) -> Any:
     """Declare a constant of a problem with its default and what it may be."""
     return field(default=default, metadata={"allowed": allowed})
 
@@ -118,7 +140,18 @@ class Problem(ABC):
             if not allowed.allows(value):
                 raise refusal(self, spec.name, allowed, repr(value))
             object.__setattr__(self, spec.name, allowed.plain(value))
+        for name, value in self.derived().items():
+            object.__setattr__(self, name, value)
         self.check()
+
+    def derived(self) -> dict[str, Any]:
+        """Return the constants that follow from the others; ValueError if they were given otherwise."""
+        return {}
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """The constants as they are stored with a run: what decides its numbers, wherever it is run."""
+        return {spec.name: getattr(self, spec.name) for spec in fields(self)}
 
     def check(self) -> None:  # noqa: B027 - most problems have no rule that spans constants
         """Raise ValueError when constants that are each allowed do not go together."""

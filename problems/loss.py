@@ -73,6 +73,11 @@ class LossProblem(Problem):
         """The data: a tuple of arrays, the examples first; None if there are none."""
         return None
 
+    @property
+    def examples(self) -> Any:
+        """The data, under a name of their own where ``data`` is the constant that says which."""
+        return self.data
+
     def lane(self, seed: int) -> Lane:
         """Return what a seed decides: here the start, while data and minimiser are the same for all."""
         return Lane(self.draw(np.random.default_rng(seed)), self.minimiser)
@@ -94,7 +99,9 @@ class LossProblem(Problem):
     @property
     def floats_per_lane(self) -> int:
         """Guessed from the data that one gradient sees, and the parameters."""
-        examples = getattr(self, "batch_size", None) or (0 if self.data is None else len(self.data[0]))
+        examples = getattr(self, "batch_size", None) or (
+            0 if self.examples is None else len(self.examples[0])
+        )
         return 4 * self.dim + 8 * examples * max(
             (shape[-1] for shape in self.layout.values() if shape), default=1
         )
@@ -127,13 +134,13 @@ class LossProblem(Problem):
             minimum=np.full(len(seeds), self.least),
             minimiser=stacked(map(self.flat, minimisers)) if minimisers else None,
             problem=self,
-            data=self.data,
+            data=self.examples,
             own=tuple(map(stacked, zip(*own, strict=True))) if own else None,
         )
 
     def batches(self, seeds: Seeds, first: int, count: int) -> NDArray[Any] | None:
         size = getattr(self, "batch_size", None)
-        return None if size is None else batch_rows(seeds, first, count, size, len(self.data[0]))
+        return None if size is None else batch_rows(seeds, first, count, size, len(self.examples[0]))
 
     def seen(self, data: Any, drawn: Any) -> Any:
         """Return what the loss of a lane sees, given its part of ``batches``: here the rows of its batch."""

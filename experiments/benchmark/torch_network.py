@@ -22,7 +22,7 @@ def prepare(case: Case) -> Prepared:
     dtype, problem, rule = getattr(torch, case.dtype), case.make_problem(), case.make_optimizer()
     assert isinstance(rule, RMSprop)
     assert isinstance(problem, LossProblem)
-    x, y = problem.data
+    x, y = problem.examples
     inputs, labels = torch.tensor(x, dtype=dtype, device=device), torch.tensor(y, device=device)
     recorded = set(recorded_steps(case.steps, case.points).tolist())
     lanes = cycle(range(case.lanes))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,8 @@ class Request:
         settings = {key: value for key, value in self.settings.items() if key in DECIDING}
         for group in ("optimizer", "schedule"):
             settings[group] = {k: v for k, v in settings[group].items() if k != "search"}
+        # all constants as they were found here: a file's path holds in any folder, and its digest with it
+        settings["problem"] = {"name": product.problem.name, **asdict(product.problem)}
         lists = {key: list(map(float, column)) for key, column in points.items()}
         return Shard(settings, dict(axes), lists, 0, len(product)), product
 

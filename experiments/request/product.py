@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -114,7 +114,7 @@ class Product:
                 "steps": int(self.settings["steps"]),
                 **asdict(self.backend),
                 **settings,
-                **{f"problem.{f.name}": getattr(self.problem, f.name) for f in fields(self.problem)},
+                **{f"problem.{name}": value for name, value in self.problem.recorded.items()},
             }
         )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, asdict, fields
 from typing import Any
@@ -24,6 +26,8 @@ LEFT_OUT = ["problem", "optimizer", "seeds", "settings", "runs", "why", "command
 DIGITS = 12  # of a number in a command: that to which swept values are rounded
 FEW = 8  # values that a command spells out one by one
 NOTHING = "-"
+PLAIN = re.compile(r"(?!(true|false|null|nan|inf)$)[a-z_][\w./-]*", re.IGNORECASE | re.ASCII)
+"""Texts that Hydra reads as such without quotes."""
 
 Where = tuple[str, ...]
 """The words of a command for the study: ``study=NAME``, and ``results=FOLDER`` if that is needed."""
@@ -102,8 +106,14 @@ def problem_words(row: pd.Series) -> list[str]:
     for key in columns_of(row.to_frame().T, "problem."):
         constant = key.removeprefix("problem.")
         if constant in defaults and not same(row[key], defaults[constant]) and row[key] == row[key]:
-            words.append(f"{key}={text(row[key], DIGITS)}")
+            words.append(f"{key}={of_grammar(row[key])}")
     return words
+
+
+def of_grammar(value: Any) -> str:
+    """Return a value as Hydra reads it: a text in quotes unless it is plain letters and digits."""
+    plain = not isinstance(value, str) or PLAIN.fullmatch(value)
+    return text(value, DIGITS) if plain else '"{}"'.format(value.replace('"', r"\""))
 
 
 def backend_words(row: pd.Series) -> list[str]:
@@ -149,7 +159,9 @@ def defaults_of(kind: type) -> dict[str, Any]:
 def same(value: Any, default: Any) -> bool:
     """Tell whether a stored value is the default; a missing one is null."""
     missing = value is None or value != value
-    return default is None if missing else text(value, DIGITS) == text(default, DIGITS)
+    if missing or default is None:
+        return missing and default is None
+    return text(value, DIGITS) == text(default, DIGITS)
 
 
 def number_list(values: Sequence[Any] | np.ndarray[Any, Any]) -> str:
@@ -176,7 +188,7 @@ def are_numbers(values: Iterable[Any]) -> bool:
 
 def quoted(word: str) -> str:
     """Return a word as a shell takes it."""
-    return f"'{word}'" if set(word) & set("()*{}[] ") else word
+    return shlex.quote(word) if set(word) & set("()*{}[] \"'$&;|<>#!\\`") else word
 
 
 def spans(seeds: Iterable[int]) -> str:

@@ -11,6 +11,8 @@ from experiments.request.settings import is_hyperparameter
 
 LR = "optimizer.lr"
 PAIR = ["problem", "optimizer"]
+OF_DATA = ("problem.digest", "problem.target")
+"""Constants that a label names only where nothing else tells two problems apart: they go with the data."""
 
 
 def labelled(runs: pd.DataFrame) -> pd.DataFrame:
@@ -47,7 +49,7 @@ def constant_labels(runs: pd.DataFrame, more: list[str]) -> pd.Series:
     labels = pd.Series("", index=runs.index, dtype=object)
     order: list[str] = []
     for name, part in by_name(runs, "problem"):
-        keys = varying(part, [*columns_of(part, "problem."), *more])
+        keys = telling(part, varying(part, [*columns_of(part, "problem."), *more]))
         digits = {key: digits_of(part[key].unique()) for key in keys}
         for values, rows in part.groupby(keys, dropna=False) if keys else [((), part)]:
             words = [
@@ -57,6 +59,20 @@ def constant_labels(runs: pd.DataFrame, more: list[str]) -> pd.Series:
             order.append(" ".join([name, *words]))
             labels[rows.index] = order[-1]
     return labels.astype(pd.CategoricalDtype(order, ordered=True))
+
+
+def telling(runs: pd.DataFrame, keys: list[str]) -> list[str]:
+    """Return the columns that vary without those that go with the data, as far as the others tell it too."""
+    for key in OF_DATA:
+        others = [other for other in keys if other != key]
+        if key in keys and others and count(runs, others) == count(runs, keys):
+            keys = others
+    return keys
+
+
+def count(runs: pd.DataFrame, keys: list[str]) -> int:
+    """Return how many combinations of values these columns have."""
+    return len(runs[keys].drop_duplicates())
 
 
 def digits_of(values: Iterable[Any]) -> int:

@@ -312,12 +312,12 @@ BAD: list[tuple[list[str], str]] = [
         "optimizer.lr=interval(0,1): how many values? Write logspace:low:",
     ),
     (
-        ["problem=logistic", "problem.data=iris"],
+        ["problem=logistic", "problem.data=irsi"],
         "LogisticRegression: data must be one of breast_cancer, digi",
     ),
     (
-        ["-m", "problem=quadratic,logistic", "problem.data=wine,iris"],
-        "LogisticRegression: data must be one of breast_cancer, digits, wine, got 'iris'",
+        ["-m", "problem=quadratic,logistic", "problem.data=wine,irsi"],
+        "LogisticRegression: data must be one of breast_cancer, digits, iris, wine, keel/NAME, or a file",
     ),
     (["problem=rosenbrock", "problem.dim=1"], "Rosenbrock: dim must be an integer in [2, 100000], got 1"),
     (["seed=-1"], "seed must be an integer in [0, 4294967295], got -1"),

@@ -33,7 +33,7 @@ class FromThere(MLP):
 
     def instance(self, seeds: np.ndarray) -> Losses:
         start = KEPT[f"{self.setting}_start"][:, np.searchsorted(SEEDS, seeds)]
-        return Losses(start=start, minimum=np.zeros(len(seeds)), problem=self, data=self.data)
+        return Losses(start=start, minimum=np.zeros(len(seeds)), problem=self, data=self.examples)
 
 
 @pytest.mark.parametrize("setting", SETTINGS)

@@ -11,7 +11,9 @@ from problem_cases import LANES, SEEDS, STEP, near_start, seen
 from scipy.optimize import minimize as scipy_minimize
 
 from problems import PROBLEMS, Choice, Instance, Numbers, Problem, register
-from problems.base import Flag
+from problems.base import Flag, Text
+
+Allowed = Numbers | Choice | Flag | Text
 
 
 def rounding(instance: Instance) -> np.ndarray:
@@ -265,12 +267,14 @@ def test_loss_and_gradient_are_finite_at_large_parameters(case: Case, scale: flo
         assert not (loss < instance.minimum).any()
 
 
-def invalid_values(allowed: Numbers | Choice | Flag) -> list[Any]:
+def invalid_values(allowed: Allowed) -> list[Any]:
     """Return values that the declaration excludes, the nearest ones first."""
     if isinstance(allowed, Choice):
         return ["nonsense", "", allowed.words[0].upper(), None, 1, True]
     if isinstance(allowed, Flag):
         return [0, 1.0, "true", None, [True]]
+    if isinstance(allowed, Text):
+        return ["", "a\nb", "a" * 1001, 1.5, True, ["a"], *([] if allowed.optional else [None])]
     below, above = np.nextafter(allowed.low, -np.inf), np.nextafter(allowed.high, np.inf)
     whole = [allowed.low - 1, allowed.low + 0.5] if allowed.integer else []
     absent = [] if allowed.optional else [None]
@@ -293,7 +297,7 @@ def message_of(make: Callable[[], Any]) -> str:
 
 @pytest.mark.parametrize(("cls", "name", "allowed"), CONSTANTS)
 def test_a_constant_that_is_not_allowed_is_named_with_what_is(
-    cls: type[Problem], name: str, allowed: Numbers | Choice | Flag
+    cls: type[Problem], name: str, allowed: Allowed
 ) -> None:
     for value in invalid_values(allowed):
         message = message_of(lambda value=value: cls(**{name: value}))
@@ -301,7 +305,7 @@ def test_a_constant_that_is_not_allowed_is_named_with_what_is(
 
 
 @pytest.mark.parametrize(("cls", "name", "allowed"), CONSTANTS)
-def test_the_default_is_allowed(cls: type[Problem], name: str, allowed: Numbers | Choice | Flag) -> None:
+def test_the_default_is_allowed(cls: type[Problem], name: str, allowed: Allowed) -> None:
     assert allowed.allows(defaults(cls)[name])
     assert getattr(cls(), name) == defaults(cls)[name]
 
@@ -318,8 +322,9 @@ ERRORS = [
     ),
     (
         "logistic",
-        {"data": "iris"},
-        "LogisticRegression: data must be one of breast_cancer, digits, wine, got 'iris'",
+        {"data": "irsi"},
+        "LogisticRegression: data must be one of breast_cancer, digits, iris, wine, keel/NAME, or a file "
+        "(.csv or .parquet), got 'irsi'; near that: iris",
     ),
     (
         "logistic",

@@ -17,6 +17,7 @@ from experiments.request.product import cell_of
 from optim import ADAPTERS, OPTIMIZERS
 from optim.wrapper import Wrapper
 from problems import PROBLEMS
+from problems.data import OnData
 
 NAMES = ", ".join(sorted({**OPTIMIZERS, **ADAPTERS}))
 RECORD = {"points": 5, "params": False}
@@ -144,8 +145,13 @@ GO_TOGETHER = {("transformer", "width"): {"heads": 1}, ("transformer", "heads"):
 """(problem, constant) -> others with which both of its values are allowed."""
 
 
+OF_DATA = ("data", "target", "missing", "digest")
+"""Constants that need a file of their own: see tests/parts/test_data.py."""
+
+
 def constants() -> list[tuple[str, str]]:
-    return [(name, spec.name) for name, cls in PROBLEMS.items() for spec in fields(cls)]
+    found = [(name, spec.name) for name, cls in PROBLEMS.items() for spec in fields(cls)]
+    return [(name, key) for name, key in found if not (issubclass(PROBLEMS[name], OnData) and key in OF_DATA)]
 
 
 @pytest.mark.parametrize(("name", "key"), constants())
@@ -377,9 +383,10 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         "problem.size=3: Rosenbrock has no size; it has dim, perturbation",
     ),
     (
-        {"problem": {"name": "logistic", "data": "iris"}},
+        {"problem": {"name": "logistic", "data": "irsi"}},
         {},
-        "LogisticRegression: data must be one of breast_cancer, digits, wine, got 'iris'",
+        "LogisticRegression: data must be one of breast_cancer, digits, iris, wine, keel/NAME, or a file "
+        "(.csv or .parquet), got 'irsi'; near that: iris",
     ),
 ]
 

@@ -21,6 +21,8 @@ from experiments.request.product import cell_of
 from experiments.store import Store, parquet
 from experiments.store import store as store_module
 from optim import OPTIMIZERS
+from optim.schedules.constant import Constant
+from optim.wrapper import Wrapper
 from problems import PROBLEMS
 
 PROVENANCE = {"python": "3.x", "machine": "somewhere", "commit": "abc", "command": "-m seed=0,1"}
@@ -75,9 +77,13 @@ def test_runs_have_the_promised_columns_in_order(
     store: Store, optimizer: str, problem: str, metrics: list[str]
 ) -> None:
     store.write(*made({"seed": [0, 1]}, optimizer, problem), PROVENANCE)
-    hypers = [f"optimizer.{spec.name}" for spec in fields(OPTIMIZERS[optimizer])]
+    kinds = {"optimizer": (OPTIMIZERS[optimizer], Wrapper), "schedule": (Constant,)}
+    hypers, rates = (
+        [f"{n}.{spec.name}" for cls in classes for spec in fields(cls)] for n, classes in kinds.items()
+    )
     constants = [f"problem.{spec.name}" for spec in fields(PROBLEMS[problem])]
-    expected = [*IDENTITY, *hypers, *constants, *ENDING, *HITS, *metrics, "seconds"]
+    settings = [*hypers, "schedule", *rates, *constants]
+    expected = [*IDENTITY, *settings, *ENDING, *HITS, *metrics, "gradient_evaluations", "seconds"]
     assert list(store.runs()) == expected
 
 
@@ -140,7 +146,7 @@ def test_the_targets_are_those_the_columns_name() -> None:
 def test_ids_and_names_are_categoricals_and_numbers_are_numbers(written: tuple[Store, Cell, Trace]) -> None:
     store, *_ = written
     runs, history = store.runs(), store.history()
-    words = {"run", "optimizer", "problem", "status"}
+    words = {"run", "optimizer", "schedule", "problem", "status"}
     assert {name for name in runs if isinstance(runs[name].dtype, pd.CategoricalDtype)} == words
     assert isinstance(history["run"].dtype, pd.CategoricalDtype)
     assert runs["seed"].dtype == runs["steps"].dtype == history["step"].dtype == np.int64
