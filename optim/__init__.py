@@ -6,17 +6,25 @@ from pkgutil import iter_modules
 from optim.adagrad import AdaGrad
 from optim.adam import Adam
 from optim.base import OPTIMIZERS, Optimizer, Range, hyper, register
+from optim.dadaptation import DAdaptAdam
+from optim.prodigy import Prodigy
 from optim.rmsprop import RMSprop
+from optim.schedulefree import ScheduleFree
 from optim.sgd import SGD
+from optim.sophia import Sophia
 
 __all__ = [
     "OPTIMIZERS",
     "SGD",
     "AdaGrad",
     "Adam",
+    "DAdaptAdam",
     "Optimizer",
+    "Prodigy",
     "RMSprop",
     "Range",
+    "ScheduleFree",
+    "Sophia",
     "hyper",
     "register",
 ]

@@ -20,7 +20,8 @@ class Method:
     """What decides the steps of a run, besides the gradients.
 
     Raises:
-        ValueError: a schedule or a decay of an optimizer that has no learning rate for them.
+        ValueError: a schedule or a decay of an optimizer that has no learning rate for them, or a decay
+            of one that is evaluated elsewhere than where gradients are taken.
     """
 
     optimizer: Optimizer
@@ -38,6 +39,12 @@ class Method:
                         f"{words} changes the learning rate, or is measured by it; optimizer="
                         f"{self.optimizer.name} has none after its first step"
                     )
+        if self.optimizer.evaluates_elsewhere and np.any(self.wrapper.decoupled_decay):
+            raise ValueError(
+                "optimizer.decoupled_decay shrinks where gradients are taken, and optimizer="
+                f"{self.optimizer.name} is evaluated elsewhere; it must be 0 there, got "
+                f"{np.max(self.wrapper.decoupled_decay)}"
+            )
 
     @property
     def is_scheduled(self) -> bool:

@@ -123,7 +123,10 @@ def problem(problem_case: Case) -> Problem:
 
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Any:
-    """An engine."""
+    """An engine, of those that run the optimizer if there is one."""
+    case = "optimizer_case" in request.fixturenames and request.getfixturevalue("optimizer_case")
+    if case and request.param not in case.cls.engines:
+        pytest.skip(f"{case.cls.name} does not run under engine={request.param}")
     return request.param
 
 

@@ -29,7 +29,21 @@ OPTIMIZER_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"decoupled": True, "weight_decay": 0.01},
         {"amsgrad": True, "decoupled": True, "weight_decay": 0.01},
     ],
+    "schedulefree": [{"weight_decay": 0.01}, {"adam": False}, {"adam": False, "weight_decay": 0.01}],
+    "prodigy": [
+        {"bias_correction": True, "weight_decay": 0.01},
+        {"decoupled": False, "safeguard_warmup": True, "weight_decay": 0.01},
+    ],
+    "dadaptation": [
+        {"weight_decay": 0.01},
+        {"decoupled": True, "bias_correction": True, "weight_decay": 0.01},
+    ],
+    "sophia": [{"interval": 1.0}, {"weight_decay": 0.01}],
 }
+
+SUMS = "its step size is a sum over all of a lane's coordinates"
+COUPLED = {"prodigy": SUMS, "dadaptation": SUMS}
+"""optimizer -> why what happens to a coordinate depends on the others."""
 
 PROBLEM_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "quadratic": [{"a": -1.0, "noise": 2.0, "points": 10, "low": 0.0}, {"noise": 0.0}],
