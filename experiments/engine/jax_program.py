@@ -225,8 +225,8 @@ def hessian_diagonal(instance: Any, params: Any, batch: Any, seeds: Any, step: A
 
     def estimate() -> Any:
         keys = jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(seed, impl=SIGNS), step))(seeds)
-        draw = jax.vmap(lambda key: jax.random.rademacher(key, params.shape[:1], params.dtype))
-        signs = draw(keys).T
+        bits = jax.vmap(lambda key: jax.random.bits(key, params.shape[:1], jnp.uint32))(keys).T
+        signs = jnp.where(bits % 2 == 0, 1, -1).astype(params.dtype)  # the same in either type
         return signs * jax.jvp(lambda at: instance.loss_and_grad(at, batch)[1], (params,), (signs,))[1]
 
     return jax.lax.cond(jnp.any(wanted), estimate, lambda: jnp.zeros_like(params))
