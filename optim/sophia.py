@@ -95,4 +95,5 @@ class Sophia(Optimizer):
 
     def gradient_evaluations(self, steps: NDArray[np.int64]) -> NDArray[np.int64]:
         every = np.clip(np.round(self.interval), 1, LONGEST)
-        return steps + 2 * np.ceil(steps / every).astype(np.int64)
+        estimates: NDArray[np.int64] = np.ceil(steps / every).astype(np.int64)
+        return steps + 2 * estimates

@@ -35,8 +35,8 @@ class Probe(Optimizer):
     engines: ClassVar[tuple[str, ...]] = ("jax",)
     needs_hessian: ClassVar[bool] = True
 
-    lr: Hyper = hyper(1.0, low=0)
-    every: Hyper = hyper(1.0, low=1)
+    lr: Hyper = hyper(1.0, low=0)  # noqa: RUF009 - as in every optimizer
+    every: Hyper = hyper(1.0, low=1)  # noqa: RUF009
 
     def init(self, params: np.ndarray) -> Seen:
         return Seen(np.zeros_like(params[0]))
