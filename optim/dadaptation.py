@@ -1,7 +1,7 @@
 """D-Adaptation of Adam: a step size that is estimated from the gradients' inner products."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -71,6 +71,8 @@ class DAdaptAdam(Optimizer):
     >>> print(bool(state.distance[0] > 0.01))  # it began with a millionth
     True
     """
+
+    couples: ClassVar[bool] = True
 
     lr: Hyper = hyper(1.0, low=0, open_low=True)
     beta1: Hyper = hyper(0.9, low=0, high=1, open_high=True)

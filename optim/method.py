@@ -51,6 +51,11 @@ class Method:
         """Whether the learning rate of any lane changes on the way."""
         return self.schedule.name != Constant.name or bool(np.any(self.schedule.warmup))
 
+    @property
+    def couples(self) -> bool:
+        """Whether a sum over coordinates decides their steps."""
+        return self.optimizer.couples or bool(np.any(self.wrapper.clip_norm))
+
     def take(self, lanes: Any) -> Method:
         """Return this for some of the lanes, given as a slice or indices."""
         return Method(self.optimizer.take(lanes), self.schedule.take(lanes), self.wrapper.take(lanes))

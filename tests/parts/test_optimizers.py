@@ -115,6 +115,7 @@ def test_a_number_is_an_array_of_equal_numbers(optimizer: Optimizer) -> None:
 def test_coordinates_do_not_see_each_other(optimizer: Optimizer) -> None:
     if optimizer.name in COUPLED:
         pytest.skip(COUPLED[optimizer.name])
+    assert not optimizer.couples
     params, grads = draws()
     one = follow(optimizer, params[[1]], grads[:, [1]])
     assert same_bits(one, follow(optimizer, params, grads)[:, [1]])
