@@ -39,7 +39,7 @@ class DAdaptAdam(Optimizer):
         d_t &= \max(d_{t-1}, r_t / ((1 - \sqrt{\beta_2}) \|s_t\|_1)), \qquad
         \theta_t = \theta_{t-1} - m_t / (\sqrt{v_t} + \epsilon)
 
-    :math:`d` is a number of each lane: an estimate, from below, of the distance to the minimiser.
+    :math:`d` is a number of each lane: an estimate of the distance to the minimiser that never shrinks.
 
     Args:
         lr: :math:`\eta`, in (0, inf), a factor of the estimated step size; 1 is meant.

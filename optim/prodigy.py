@@ -38,7 +38,7 @@ class Prodigy(Optimizer):
         d_t &= \max(d_{t-1}, c \, r_t / \|s_t\|_1), \qquad
         \theta_t = \theta_{t-1} - \gamma_t m_t / (\sqrt{v_t} + d_t \epsilon)
 
-    :math:`d` is a number of each lane: an estimate, from below, of the distance to the minimiser.
+    :math:`d` is a number of each lane: an estimate of the distance to the minimiser that never shrinks.
 
     Args:
         lr: :math:`\eta`, in (0, inf), a factor of the estimated step size; 1 is meant.
