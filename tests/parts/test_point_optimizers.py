@@ -219,9 +219,7 @@ def test_gradients_of_zero_move_nothing_and_no_operation_fails(rule: Any) -> Non
 
 
 @pytest.mark.parametrize("rule", [Prodigy(), DAdaptAdam()], ids=lambda rule: rule.name)
-def test_the_estimate_grows_to_the_size_of_the_distance_and_each_lane_has_its_own(
-    rule: Any, engine: str
-) -> None:
+def test_the_estimate_grows_to_the_size_of_the_distance(rule: Any, engine: str) -> None:
     scale = np.array([1.0, 1.0, 1e3])
     params = np.array(START)[:, None] * scale
     state = rule.init(params)
