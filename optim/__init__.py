@@ -7,9 +7,13 @@ from optim.adagrad import AdaGrad
 from optim.adam import Adam
 from optim.adapters import ADAPTERS
 from optim.base import OPTIMIZERS, Optimizer, Range, hyper, register
+from optim.dadaptation import DAdaptAdam
 from optim.lookahead import Lookahead
+from optim.prodigy import Prodigy
 from optim.rmsprop import RMSprop
+from optim.schedulefree import ScheduleFree
 from optim.sgd import SGD
+from optim.sophia import Sophia
 
 __all__ = [
     "ADAPTERS",
@@ -17,10 +21,14 @@ __all__ = [
     "SGD",
     "AdaGrad",
     "Adam",
+    "DAdaptAdam",
     "Lookahead",
     "Optimizer",
+    "Prodigy",
     "RMSprop",
     "Range",
+    "ScheduleFree",
+    "Sophia",
     "hyper",
     "register",
 ]

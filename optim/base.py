@@ -53,6 +53,9 @@ class Optimizer(Hyperparameters, ABC):
     needs_hessian: ClassVar[bool] = False
     """Whether ``update`` is given an estimate of the Hessian's diagonal, wherever ``wants_hessian``."""
 
+    couples: ClassVar[bool] = False
+    """Whether a coordinate's step depends on the others: the compiled engine then keeps to one width."""
+
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> type[Optimizer]:
         """Return the class to make with these values of fields: another one where one of them ``chooses``.
@@ -124,6 +127,7 @@ class LayerOptimizer(Optimizer):
     layout gives it, the lanes last. A problem of one flat vector has one array, (dim, lanes).
     """
 
+    couples: ClassVar[bool] = True
     needs_matrices: ClassVar[bool] = False
     """Whether a problem without an array of two axes or more is refused: there, it would be another rule."""
 

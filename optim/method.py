@@ -20,7 +20,8 @@ class Method:
     """What decides the steps of a run, besides the gradients.
 
     Raises:
-        ValueError: a schedule or a decay of an optimizer that has no learning rate for them.
+        ValueError: a schedule or a decay of an optimizer that has no learning rate for them, or a decay
+            of one that is evaluated elsewhere than where gradients are taken.
     """
 
     optimizer: Optimizer
@@ -38,11 +39,22 @@ class Method:
                         f"{words} changes the learning rate, or is measured by it; optimizer="
                         f"{self.optimizer.name} has none after its first step"
                     )
+        if self.optimizer.evaluates_elsewhere and np.any(self.wrapper.decoupled_decay):
+            raise ValueError(
+                "optimizer.decoupled_decay shrinks where gradients are taken, and optimizer="
+                f"{self.optimizer.name} is evaluated elsewhere; it must be 0 there, got "
+                f"{np.max(self.wrapper.decoupled_decay)}"
+            )
 
     @property
     def is_scheduled(self) -> bool:
         """Whether the learning rate of any lane changes on the way."""
         return self.schedule.name != Constant.name or bool(np.any(self.schedule.warmup))
+
+    @property
+    def couples(self) -> bool:
+        """Whether a sum over coordinates decides their steps."""
+        return self.optimizer.couples or bool(np.any(self.wrapper.clip_norm))
 
     def take(self, lanes: Any) -> Method:
         """Return this for some of the lanes, given as a slice or indices."""

@@ -21,7 +21,7 @@ from optim import OPTIMIZERS, Optimizer
 from problems import PROBLEMS, Problem
 
 collect_ignore = [
-    f"reference/make_{name}.py" for name in ("reference", "networks_a", "networks_b", "schedules")
+    f"reference/make_{name}.py" for name in ("reference", "networks_a", "networks_b", "schedules", "points")
 ]  # need `peers`
 collect_ignore_glob = ["trouble/*", "newcomers/*"]  # programs and parts that tests run
 
@@ -123,7 +123,10 @@ def problem(problem_case: Case) -> Problem:
 
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Any:
-    """An engine."""
+    """An engine, of those that run the optimizer if there is one."""
+    case = "optimizer_case" in request.fixturenames and request.getfixturevalue("optimizer_case")
+    if case and request.param not in case.cls.engines:
+        pytest.skip(f"{case.cls.name} does not run under engine={request.param}")
     return request.param
 
 

@@ -47,7 +47,10 @@ HYDRA = (
     "hydra_plugins",
     "experiments.command_line",
     *(f"experiments.{name}" for name in COMMANDS),
-    *(f"experiments.grid.{edge}" for edge in ("axes", "interpolation", "plan", "composed", "experiment", "suite")),
+    *(
+        f"experiments.grid.{edge}"
+        for edge in ("axes", "interpolation", "plan", "composed", "experiment", "suite")
+    ),
 )
 """Where Hydra is known: the commands and what they share, the edge of the grid, the plugins."""
 

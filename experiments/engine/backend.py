@@ -53,7 +53,7 @@ def backend_of(
         if value not in known:
             raise ValueError(f"{key} must be one of {', '.join(known)}, got {value!r}")
     engines = [each for each in problem.engines if optimizer is None or each in optimizer.engines]
-    words = f"problem={problem.name}"
+    words = f"problem={getattr(problem, 'name', type(problem).__name__)}"  # it need not be registered
     if optimizer is not None and set(ENGINES).difference(optimizer.engines):
         words += f" and optimizer={optimizer.name}"
     if not engines:
@@ -64,10 +64,10 @@ def backend_of(
     if found.engine not in engines:
         raise ValueError(f"engine must be {' or '.join(engines)} for {words}, got {found.engine!r}")
     if found.engine == "numpy" and device == "gpu":
-        raise ValueError(f"device must be cpu under engine=numpy (problem={problem.name}), got {device!r}")
+        raise ValueError(f"device must be cpu under engine=numpy ({words}), got {device!r}")
     if found.engine == "jax" and find_spec("jax") is None:
         raise ValueError(
-            f"engine=jax of problem={problem.name} needs JAX, which is not installed here (pip install jax)"
-            + ("; engine=numpy does without" if "numpy" in problem.engines else "")
+            f"engine=jax of {words} needs JAX, which is not installed here (pip install jax)"
+            + ("; engine=numpy does without" if "numpy" in engines else "")
         )
     return found

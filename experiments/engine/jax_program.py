@@ -23,6 +23,7 @@ ON_CPU = {
     "xla_cpu_enable_fast_min_max": False,  # the fast ones lose NaN
 }
 ON_GPU = {"xla_gpu_deterministic_ops": True}
+SIGNS = "threefry2x32"  # what draws the signs, whatever the process has as its default
 AS_ONE_CALL = {"xla_cpu_small_call": "true", "inlineable": "false"}
 """Tells XLA to compile a loop into one function: otherwise each of its operations is a call of its own."""
 
@@ -124,7 +125,7 @@ class Program:
             if self.stochastic or rule.evaluates_elsewhere:
                 carry, rows = jax.lax.cond(
                     stretch.recorded[row] & any_alive,
-                    lambda: self.recorded(instance, end, row, carry, rows),
+                    lambda: self.recorded(instance, end, row, carry, rows, rule.evaluates_elsewhere),
                     lambda: (carry, rows),
                 )
             else:
@@ -165,10 +166,12 @@ class Program:
         return noted(after, jnp.where(alive & finite, loss, jnp.nan), instance.minimum, number)
 
     def recorded(
-        self, instance: Any, step: Any, row: Any, carry: Carry, rows: Any
+        self, instance: Any, step: Any, row: Any, carry: Carry, rows: Any, elsewhere: bool
     ) -> tuple[Carry, dict[str, Any]]:
         """Return what is carried on, and the rows, where loss and gradient on all data are looked at."""
         loss, grads = instance.loss_and_grad(carry.evaluated)
+        if elsewhere and (instance.loss_is_exact or not self.stochastic):
+            loss = carry.loss  # by the formula of the steps that are not recorded
         alive = carry.diverged_at < 0
         after = fallen(carry, carry, alive & ~jnp.isfinite(loss), step)
         after = noted(after, jnp.where(after.diverged_at < 0, loss, jnp.nan), instance.minimum, step)
@@ -221,9 +224,9 @@ def hessian_diagonal(instance: Any, params: Any, batch: Any, seeds: Any, step: A
     """
 
     def estimate() -> Any:
-        keys = jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(seed), step))(seeds)
-        draw = jax.vmap(lambda key: jax.random.rademacher(key, params.shape[:1], params.dtype))
-        signs = draw(keys).T
+        keys = jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(seed, impl=SIGNS), step))(seeds)
+        bits = jax.vmap(lambda key: jax.random.bits(key, params.shape[:1], jnp.uint32))(keys).T
+        signs = jnp.where(bits % 2 == 0, 1, -1).astype(params.dtype)  # the same in either type
         return signs * jax.jvp(lambda at: instance.loss_and_grad(at, batch)[1], (params,), (signs,))[1]
 
     return jax.lax.cond(jnp.any(wanted), estimate, lambda: jnp.zeros_like(params))

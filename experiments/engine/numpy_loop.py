@@ -79,19 +79,22 @@ class Batches:
         first = problem.batches(seeds, 0, 1)
         self.are_there = first is not None
         self.count = 0 if first is None else max(1, BATCH_NUMBERS // first.size)
-        self.first, self.drawn = 0, first
+        self.first, self.drawn = 0, None if first is None else self.typed(first)
 
     def at(self, step: int) -> NDArray[Any] | None:
         """Return the batch of a step, or None."""
         if self.drawn is None:
             return None
         if not self.first <= step < self.first + len(self.drawn):
-            self.first, self.drawn = step, self.problem.batches(self.seeds, step, self.count)
-            assert self.drawn is not None
-            if self.drawn.dtype.kind == "f":
-                self.drawn = self.drawn.astype(self.dtype, copy=False)
+            drawn = self.problem.batches(self.seeds, step, self.count)
+            assert drawn is not None
+            self.first, self.drawn = step, self.typed(drawn)
         batch: NDArray[Any] = self.drawn[step - self.first]
         return batch
+
+    def typed(self, drawn: NDArray[Any]) -> NDArray[Any]:
+        """Return batches, floats of the type that is asked for: one that is wider would widen all else."""
+        return drawn.astype(self.dtype, copy=False) if drawn.dtype.kind == "f" else drawn
 
 
 def advance(
@@ -109,6 +112,8 @@ def advance(
     state = rule.init(params)
     seen, grads = instance.loss_and_grad(params, batches.at(0))
     loss, all_grads = instance.loss_and_grad(params) if batches.are_there else (seen, grads)
+    if elsewhere and knows_loss:
+        loss = instance.loss(params)
     alive = np.isfinite(loss) & np.isfinite(seen)
     all_alive = bool(alive.all())
     loss = np.where(alive, loss, np.nan)
@@ -128,7 +133,7 @@ def advance(
         is_row = step in rows
         if is_row and (elsewhere or batches.are_there):
             loss, all_grads = instance.loss_and_grad(moved_point)
-        elif elsewhere and knows_loss:
+        if elsewhere and knows_loss:  # by one formula, whether the step is recorded or not
             loss = instance.loss(moved_point)
         if not (all_alive and clearly_finite(loss, seen, moved, moved_point)):
             finite = np.isfinite(loss) & np.isfinite(seen)

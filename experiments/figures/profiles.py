@@ -29,12 +29,14 @@ def profiles(
     r_max: float = 4.0,
     *,
     optimizers: Sequence[str] = (),
+    unit: str = "steps",
 ) -> Figure:
     """Return the share of problems solved, over the ratio to the best and over gradients.
 
     ``performance`` and ``data`` are the tables of ``measures.performance_profile`` and
     ``measures.data_profile`` for the same costs; ``optimizers`` are the registered names, in
-    order. Grey: the area that the score of AlgoPerf averages over, linear in the ratio.
+    order; ``unit`` is what costs are counted in. Grey: the area that the score of AlgoPerf averages
+    over, linear in the ratio.
     """
     chosen = looks_in(performance, optimizers)
     fig = figure(PAGE, 2.5)
@@ -43,14 +45,14 @@ def profiles(
         say_empty(left)
         say_empty(right)
         return fig
-    draw_performance(left, performance, r_max, chosen)
+    draw_performance(left, performance, r_max, chosen, unit)
     draw_data(right, data, chosen)
     left.set_ylabel("share of problems solved")
     legend(fig, chosen)
     return fig
 
 
-def draw_performance(ax: Axes, table: pd.DataFrame, r_max: float, chosen: dict) -> None:  # type: ignore[type-arg]
+def draw_performance(ax: Axes, table: pd.DataFrame, r_max: float, chosen: dict, unit: str) -> None:  # type: ignore[type-arg]
     end = max(min(float(table["ratio"].max()) * 1.1, WIDEST), 1.25 * r_max)
     ax.axvspan(1, r_max, color="0.95", zorder=0)
     ax.axvline(r_max, color="0.6", linewidth=0.8, linestyle=":")
@@ -60,7 +62,7 @@ def draw_performance(ax: Axes, table: pd.DataFrame, r_max: float, chosen: dict) 
     ticks = sorted({1.0, 2.0, r_max} | {tick for tick in (10.0, 20.0, 50.0, 100.0) if r_max < tick <= end})
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.set_xticks([], minor=True)
-    ax.set_xlabel("steps, as a multiple of the fewest")
+    ax.set_xlabel(f"{unit}, as a multiple of the fewest")
     ax.set_title("performance profile", pad=4)
 
 

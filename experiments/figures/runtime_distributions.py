@@ -24,11 +24,14 @@ CROSS: Any = {"marker": "x", "markersize": 6, "markeredgewidth": 1.4, "linestyle
 
 
 @styled
-def runtime_distributions(table: pd.DataFrame, *, optimizers: Sequence[str] = ()) -> Figure:
+def runtime_distributions(
+    table: pd.DataFrame, *, optimizers: Sequence[str] = (), unit: str = "steps"
+) -> Figure:
     """Return the share of problem-target pairs solved over the steps.
 
     ``table`` is that of ``measures.runtime_distribution``; ``optimizers`` are the registered
-    names, in order. A cross marks the longest run, if beyond it there are runtimes with restarts.
+    names, in order; ``unit`` is what costs are counted in. A cross marks the longest run,
+    if beyond it there are runtimes with restarts.
     """
     chosen = looks_in(table, optimizers)
     fig = figure(COLUMN, 2.8)
@@ -46,7 +49,7 @@ def runtime_distributions(table: pd.DataFrame, *, optimizers: Sequence[str] = ()
         last_run = part[~after].iloc[-1:] if after.any() else part[:0]
         ax.plot(last_run["steps"], last_run["share"], color=look.color, **CROSS)
     log_axis(ax, "x", (first, 1.2 * last))
-    ax.set(xlabel="steps, those of restarts included", ylabel="share of problem-target pairs solved")
+    ax.set(xlabel=f"{unit}, those of restarts included", ylabel="share of problem-target pairs solved")
     handles = {
         name: Line2D([], [], color=look.color, marker=look.marker, linestyle=dash_pattern(look))
         for name, look in chosen.items()

@@ -9,7 +9,7 @@ from experiments.measures.area import log_area, log_area_table
 from experiments.measures.best_of_k import best_of_k_curves, best_of_k_quantile, expected_best_of_k
 from experiments.measures.claim_space import ClaimSpace, claim_space
 from experiments.measures.costs import instance_costs, target_costs
-from experiments.measures.hits import hit_times
+from experiments.measures.hits import hit_times, step_prices, unit
 from experiments.measures.lr_robustness import lr_robustness, unbroken_widths
 from experiments.measures.probability_best import probability_best, probability_best_curves
 from experiments.measures.profiles import algoperf_score, data_profile, performance_profile, speed_up
@@ -36,6 +36,8 @@ __all__ = [
     "runtime_distribution",
     "simulated_runtimes",
     "speed_up",
+    "step_prices",
     "target_costs",
     "unbroken_widths",
+    "unit",
 ]

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from experiments.measures.hits import hit_times
+from experiments.measures.hits import hit_times, step_prices
 from experiments.measures.running_time import expected_running_time
-from experiments.tables import PAIR, by_setting, labelled, measure_of
+from experiments.tables import PAIR, by_setting, is_target, labelled, measure_of
 from experiments.tables.varying import hyperparameters
 from experiments.wording import counted
 
@@ -16,13 +16,17 @@ def instance_costs(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.Dat
     """Return the median over seeds of a measure: a row per instance, a column per optimizer.
 
     Low is good: an accuracy comes with its sign turned. Numbers up to the measure's floor
-    are equal. ``runs`` holds one setting per optimizer and instance (``tables.runs_at``).
+    are equal. The steps to a target are counted in gradient evaluations. ``runs`` holds one
+    setting per optimizer and instance (``tables.runs_at``).
     NaN where an optimizer did not run.
 
     Raises:
         ValueError: several settings of an optimizer on an instance.
     """
     check_one_setting(runs)
+    if is_target(measure) and measure in runs:
+        runs = labelled(runs)
+        runs = runs.assign(**{measure: runs[measure].astype(float) * step_prices(runs)})
     table = by_setting(runs, measure)
     table["cost"] = measure_of(measure, runs.columns).cost(table["median"])
     return plain(table.pivot(index="problem", columns="optimizer", values="cost"))
@@ -31,7 +35,7 @@ def instance_costs(runs: pd.DataFrame, measure: str = "suboptimality") -> pd.Dat
 def target_costs(
     runs: pd.DataFrame, targets: Sequence[float] = (), *, statistic: str = "ert"
 ) -> pd.DataFrame:
-    """Return the steps to each target: a row per instance and target, a column per optimizer.
+    """Return the gradient evaluations to each target: a row per instance and target, a column per optimizer.
 
     ``statistic`` is ``ert`` (``expected_running_time``) or ``median`` (over seeds; infinite
     where half of the runs or more never hit). Otherwise as ``instance_costs``.

@@ -34,9 +34,9 @@ def data_profile(costs: pd.DataFrame) -> pd.DataFrame:
 
     Moré and Wild (2009), section 2: d_s(alpha) = |{p: t <= alpha (n + 1)}| /
     number of problems. There t counts function values, and n + 1 of them, a simplex
-    gradient, are the unit; here the unit is one evaluation of the gradient, which is a
-    step. Solved means what it does there, f(x) <= f_L + tau (f(x_0) - f_L), with f_L the
-    minimum itself and tau the target.
+    gradient, are the unit; here the unit is one evaluation of the gradient. Solved
+    means what it does there, f(x) <= f_L + tau (f(x_0) - f_L), with f_L the minimum itself
+    and tau the target.
 
     Returns:
         Columns: optimizer, gradients, share, as in ``performance_profile`` from 0 on.

@@ -1,4 +1,4 @@
-"""Expected running time: steps to a target when an unsuccessful run is started again."""
+"""Expected running time: gradients to a target when an unsuccessful run is started again."""
 
 from collections.abc import Sequence
 
@@ -13,8 +13,8 @@ from experiments.tables.varying import hyperparameters
 def expected_running_time(runs: pd.DataFrame, targets: Sequence[float] = ()) -> pd.DataFrame:
     """Return the expected running time (ERT) per instance, optimizer, setting and target.
 
-    ERT is the number of steps in all runs until they hit the target, or until they end if
-    they never do, over the number of runs that hit it: Auger and Hansen (2005);
+    ERT is the number of gradient evaluations in all runs until they hit the target, or until
+    they end if they never do, over the number of runs that hit it: Auger and Hansen (2005);
     Hansen et al. (2016), COCO: Performance Assessment, section Average Runtime, aRT. It
     estimates E[RT_s] + (1 - p) / p E[RT_us], the mean steps of a strategy that restarts
     unsuccessful runs, which hit with probability p. It is infinite where no run hit.
@@ -24,7 +24,7 @@ def expected_running_time(runs: pd.DataFrame, targets: Sequence[float] = ()) -> 
 
     Returns:
         Columns: problem, optimizer, every hyperparameter, target, runs, successes, success
-        (their share), ert (steps).
+        (their share), ert (gradient evaluations).
     """
     hits = hit_times(runs, targets)
     keys = [*PAIR, *hyperparameters(hits), "target"]

@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from experiments.measures.costs import check_one_setting
-from experiments.measures.hits import hit_times
-from experiments.tables import PAIR
+from experiments.measures.hits import hit_times, step_prices
+from experiments.tables import PAIR, labelled
 
 Array = NDArray[np.float64]
 
@@ -32,8 +32,8 @@ def simulated_runtimes(
         seed: of the draws, which for one pair and optimizer do not depend on the others.
 
     Returns:
-        Columns: problem, optimizer, target, runtime (steps), weight (of the runtime in its
-        pair; they sum to 1).
+        Columns: problem, optimizer, target, runtime (gradient evaluations), weight (of the
+        runtime in its pair; they sum to 1).
     """
     check_one_setting(runs)
     hits = hit_times(runs, targets)
@@ -70,14 +70,15 @@ def runtime_distribution(
     Hansen et al. (2016), COCO: Performance Assessment, section Empirical Cumulative
     Distribution Functions, over ``simulated_runtimes``. Every pair has the same weight;
     one that no run solved keeps the curve below 1. COCO divides steps by the dimension;
-    here a step is a gradient, so they are not.
+    here gradients are counted, which is what a step costs, so they are not.
 
     Returns:
-        Columns: optimizer, steps, share, restarted (whether it is beyond the longest run,
-        where only restarts get). A step function: a row at each runtime.
+        Columns: optimizer, steps (gradient evaluations), share, restarted (whether it is beyond
+        the longest run, where only restarts get). A step function: a row at each runtime.
     """
     times = simulated_runtimes(runs, targets, sweeps=sweeps, seed=seed)
-    longest = runs.groupby(runs["optimizer"].astype(str))["steps"].max()
+    there = labelled(runs)
+    longest = (there["steps"].astype(float) * step_prices(there)).groupby(there["optimizer"]).max()
     parts = [pd.DataFrame(columns=["optimizer", "steps", "share", "restarted"])][len(times) :]
     for name, part in times.groupby("optimizer"):
         weights = part.groupby("runtime")["weight"].sum() / part["weight"].sum()

@@ -140,9 +140,10 @@ def hole_parts(budget: Budget, chosen: pd.DataFrame) -> Iterator[Part]:
 
 def cost_parts(chosen: pd.DataFrame) -> Iterator[Part]:
     """Yield what it costs to reach the targets: expected running time, profiles, runtime distributions."""
+    unit = measures.unit(chosen)
     yield Table(
         "expected_running_time",
-        "Expected steps with restarts until the suboptimality is that fraction of its start",
+        f"Expected {unit} with restarts until the suboptimality is that fraction of its start",
         by_target(measures.expected_running_time(chosen), "ert"),
     )
     costs = measures.target_costs(chosen).dropna()
@@ -160,12 +161,14 @@ def cost_parts(chosen: pd.DataFrame) -> Iterator[Part]:
         "profiles",
         "Share of problem-target pairs solved within a multiple of the best optimizer's cost (performance "
         "profile) and within so many gradient evaluations (data profile)",
-        figures.profiles(measures.performance_profile(costs), measures.data_profile(costs), optimizers=NAMES),
+        figures.profiles(
+            measures.performance_profile(costs), measures.data_profile(costs), optimizers=NAMES, unit=unit
+        ),
     )
     yield Picture(
         "runtime_distributions",
-        "Share of problem-target pairs reached within so many steps, with simulated restarts",
-        figures.runtime_distributions(measures.runtime_distribution(on_all), optimizers=NAMES),
+        f"Share of problem-target pairs reached within so many {unit}, with simulated restarts",
+        figures.runtime_distributions(measures.runtime_distribution(on_all), optimizers=NAMES, unit=unit),
     )
 
 

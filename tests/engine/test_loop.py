@@ -157,6 +157,7 @@ def pairs() -> list[Any]:
     Problems that must be compiled are held to learn by tests of their own, with one optimizer.
     """
     optimizers = [case for case in OPTIMIZER_CASES if case.cls.name in OPTIMIZER_VARIANTS]
+    optimizers = [case for case in optimizers if "numpy" in case.cls.engines]
     problems = [case for case in PROBLEM_CASES if case.cls.name in PROBLEM_VARIANTS]
     problems = [case for case in problems if "numpy" in case.cls.engines]
     plain = [(a, b) for a in optimizers for b in problems if not a.values or not b.values]
@@ -225,6 +226,8 @@ def test_each_row_is_what_the_problem_says_at_that_row_of_the_path(
 
 
 def test_the_steps_are_those_of_the_optimizer_on_its_gradients(optimizer: Optimizer) -> None:
+    if "numpy" not in optimizer.engines:
+        pytest.skip(f"{optimizer.name} is compiled, and another rounding")
     instance = QuadraticFit().instance(np.full(64, 3))
     trace = minimize(
         QuadraticFit(), optimizer, np.full(64, 3), steps=50, points=51, params=True, engine="numpy"
@@ -235,7 +238,7 @@ def test_the_steps_are_those_of_the_optimizer_on_its_gradients(optimizer: Optimi
         grads = instance.loss_and_grad(params)[1]
         updates, state = optimizer.update(grads, state, params)
         params = params + updates
-        assert same_bits(trace.path[row], params)
+        assert same_bits(trace.path[row], optimizer.evaluated(params, state))
 
 
 def test_a_stochastic_step_uses_the_minibatch_of_the_step_before_it() -> None:

@@ -75,6 +75,52 @@ class TestExpectedRunningTime:
         assert (table["runs"] == 5).all()
 
 
+class TestPrices:
+    def sophia(self) -> pd.DataFrame:
+        """Two optimizers, of which one pays 1.5 gradients a step; one of its runs diverged at once."""
+        runs = made({"sgd": [10, 20], "sophia": [10, NAN, NAN]})
+        return runs.assign(
+            status=["ok"] * 4 + ["diverged"],
+            diverged_at=[NAN] * 4 + [1.0],
+            gradient_evaluations=[100, 100, 150, 150, 1.5],
+        )
+
+    def test_hits_and_what_was_spent_are_in_gradient_evaluations(self):
+        table = measures.hit_times(self.sophia())
+        assert table["hit"].tolist() == [10, 20, 15, INF, INF]
+        assert table["spent"].tolist() == [10, 20, 15, 150, 150]
+        assert dict(measures.target_costs(self.sophia()).iloc[0]) == {"sgd": 15, "sophia": 315}
+        assert dict(measures.instance_costs(self.sophia(), "hit_1e-1").iloc[0]) == {"sgd": 15, "sophia": INF}
+        assert measures.unit(self.sophia()) == "gradient evaluations"
+
+    def test_a_run_that_diverged_at_once_makes_a_step_no_dearer(self):
+        runs = self.sophia().assign(gradient_evaluations=[100, 100, 150, 150, 3])
+        price = measures.step_prices(tables.labelled(runs))
+        assert price.tolist() == [1, 1, *[pytest.approx(303 / 201)] * 3]
+
+    def test_a_setting_that_took_no_step_has_the_price_of_one(self):
+        runs = self.sophia().assign(diverged_at=0.0, gradient_evaluations=0)
+        assert (measures.step_prices(tables.labelled(runs)) == 1).all()
+
+    def test_without_the_column_a_step_costs_one(self):
+        runs = self.sophia().drop(columns="gradient_evaluations")
+        assert measures.hit_times(runs)["spent"].tolist() == [10, 20, 10, 100, 100]
+        assert measures.unit(runs) == "steps"
+        some = self.sophia().assign(gradient_evaluations=[NAN, NAN, 150, 150, 1.5])
+        assert measures.hit_times(some)["hit"].tolist() == [10, 20, 15, INF, INF]
+
+    def test_settings_have_prices_of_their_own(self):
+        runs = made({"sophia": [10, 10]}).assign(gradient_evaluations=[300, 120])
+        runs["optimizer.interval"] = [1.0, 10.0]
+        assert sorted(measures.hit_times(runs)["hit"]) == [12, 30]
+
+    def test_the_longest_run_is_in_gradient_evaluations_too(self):
+        table = measures.runtime_distribution(self.sophia())
+        part = table[table["optimizer"] == "sophia"]
+        assert part["steps"].min() == 15
+        assert (part["restarted"] == (part["steps"] > 150)).all()
+
+
 class TestCosts:
     def test_ert_and_median_per_instance_and_target(self):
         runs = made({"sgd": [10, 20, NAN], "adam": [NAN, NAN, 30]})

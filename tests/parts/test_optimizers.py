@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts import Case, arrays_in, defaults, drawn, form_of, same_bits, with_drawn_lanes
+from contracts import COUPLED, Case, arrays_in, defaults, drawn, form_of, same_bits, with_drawn_lanes
 from omegaconf import OmegaConf
 from values import NOT_A_NUMBER, invalid_numbers, message_of, valid_ends
 
@@ -113,6 +113,9 @@ def test_a_number_is_an_array_of_equal_numbers(optimizer: Optimizer) -> None:
 
 
 def test_coordinates_do_not_see_each_other(optimizer: Optimizer) -> None:
+    if optimizer.name in COUPLED:
+        pytest.skip(COUPLED[optimizer.name])
+    assert not optimizer.couples
     params, grads = draws()
     one = follow(optimizer, params[[1]], grads[:, [1]])
     assert same_bits(one, follow(optimizer, params, grads)[:, [1]])

@@ -33,7 +33,21 @@ OPTIMIZER_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"inner": "sgd", "momentum": 0.9, "sync_interval": 2.0},
         {"inner": "adam", "amsgrad": True, "sync_interval": 3.0, "slow_rate": 1.0},
     ],
+    "schedulefree": [{"weight_decay": 0.01}, {"adam": False}, {"adam": False, "weight_decay": 0.01}],
+    "prodigy": [
+        {"bias_correction": True, "weight_decay": 0.01},
+        {"decoupled": False, "safeguard_warmup": True, "weight_decay": 0.01},
+    ],
+    "dadaptation": [
+        {"weight_decay": 0.01},
+        {"decoupled": True, "bias_correction": True, "weight_decay": 0.01},
+    ],
+    "sophia": [{"interval": 1.0}, {"weight_decay": 0.01}],
 }
+
+SUMS = "its step size is a sum over all of a lane's coordinates"
+COUPLED = {"prodigy": SUMS, "dadaptation": SUMS}
+"""optimizer -> why what happens to a coordinate depends on the others."""
 
 PROBLEM_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "quadratic": [{"a": -1.0, "noise": 2.0, "points": 10, "low": 0.0}, {"noise": 0.0}],

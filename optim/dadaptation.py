@@ -1,0 +1,111 @@
+"""D-Adaptation of Adam: a step size that is estimated from the gradients' inner products."""
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from optim.base import Array, Hyper, Optimizer, add_weight_decay, hyper, register
+
+
+class State(NamedTuple):
+    """``grad_avg``, ``square_avg`` and ``grad_sum`` are (dim, lanes), the rest (lanes,).
+
+    The powers of the two decays are kept as running products.
+    """
+
+    grad_avg: Array
+    square_avg: Array
+    grad_sum: Array
+    distance: Array
+    progress: Array
+    beta1_power: Array
+    beta2_power: Array
+
+
+@register("dadaptation")
+@dataclass(frozen=True, kw_only=True)
+class DAdaptAdam(Optimizer):
+    r"""D-Adaptation, the Adam variant (Defazio & Mishchenko, 2023, algorithm 5).
+
+    .. math::
+        \gamma_t &= \eta_t d_{t-1}, \qquad
+        r_t = \sqrt{\beta_2} r_{t-1} + (1 - \sqrt{\beta_2}) \gamma_t
+        \langle g_t, s_{t-1} / (\sqrt{v_{t-1}} + \epsilon) \rangle \\
+        m_t &= \beta_1 m_{t-1} + (1 - \beta_1) \gamma_t g_t, \qquad
+        v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2, \qquad
+        s_t = \sqrt{\beta_2} s_{t-1} + (1 - \sqrt{\beta_2}) \gamma_t g_t \\
+        d_t &= \max(d_{t-1}, r_t / ((1 - \sqrt{\beta_2}) \|s_t\|_1)), \qquad
+        \theta_t = \theta_{t-1} - m_t / (\sqrt{v_t} + \epsilon)
+
+    :math:`d` is a number of each lane: an estimate of the distance to the minimiser that never shrinks.
+
+    Args:
+        lr: :math:`\eta`, in (0, inf), a factor of the estimated step size; 1 is meant.
+        beta1: decay of the average step, in [0, 1).
+        beta2: decay of the average squared gradient, in [0, 1).
+        eps: added outside the root, in (0, inf).
+        d0: the estimate to begin with, in (0, inf); it should be too small.
+        weight_decay: in [0, inf); an L2 term added to the gradient, or, if decoupled, a shrinkage of the
+            parameters by ``lr * d * weight_decay`` a step.
+        decoupled: which of the two.
+        bias_correction: multiply :math:`\gamma_t` by Adam's correction,
+            :math:`\sqrt{1 - \beta_2^t} / (1 - \beta_1^t)`.
+
+    The numbers are those of the authors' code (dadaptation 3.2), whose estimate weights the inner products
+    of new gradients with the old sum; the paper's algorithm, and the code's first version, take the
+    difference of two squares, which is the same without decay. Its limit of growth, off by default, is left
+    out. Optax's ``dadapt_adamw`` is the one with the bias correction, which the authors leave off, and
+    with decoupled decay; it gives NaN for a gradient of 0. Of the paper's variants the one of
+    SGD is not here. A schedule multiplies :math:`\eta`. The wrapper's decoupled decay knows ``lr`` and
+    not :math:`d`.
+
+    >>> import numpy as np
+    >>> rule = DAdaptAdam()
+    >>> params = np.array([[1.0]])
+    >>> state = rule.init(params)
+    >>> for _ in range(60):
+    ...     updates, state = rule.update(2 * params, state, params)
+    ...     params = params + updates
+    >>> print(bool(state.distance[0] > 0.01))  # it began with a millionth
+    True
+    """
+
+    couples: ClassVar[bool] = True
+
+    lr: Hyper = hyper(1.0, low=0, open_low=True)
+    beta1: Hyper = hyper(0.9, low=0, high=1, open_high=True)
+    beta2: Hyper = hyper(0.999, low=0, high=1, open_high=True)
+    eps: Hyper = hyper(1e-8, low=0, open_low=True)
+    d0: Hyper = hyper(1e-6, low=0, open_low=True)
+    weight_decay: Hyper = hyper(0.0, low=0)
+    decoupled: bool = False
+    bias_correction: bool = False
+
+    def init(self, params: Array) -> State:
+        zeros, none = np.zeros_like(params), np.zeros_like(params[0])
+        return State(zeros, zeros, zeros, none + self.d0, none, none + 1, none + 1)
+
+    def update(self, grads: Array, state: State, params: Array) -> tuple[Array, State]:
+        xp = array_namespace(params)
+        if not self.decoupled:
+            grads = add_weight_decay(grads, self.weight_decay, params)
+        distance, beta3 = state.distance, xp.sqrt(self.beta2 + xp.zeros_like(state.distance))
+        beta1_power = state.beta1_power * self.beta1
+        beta2_power = state.beta2_power * self.beta2
+        step_size = distance * self.lr
+        if self.bias_correction:
+            step_size = step_size * xp.sqrt(1 - beta2_power) / (1 - beta1_power)
+        along = (grads * state.grad_sum / (xp.sqrt(state.square_avg) + self.eps)).sum(axis=0)
+        progress = beta3 * state.progress + (1 - beta3) * step_size * along
+        grad_avg = self.beta1 * state.grad_avg + (1 - self.beta1) * step_size * grads
+        square_avg = self.beta2 * state.square_avg + (1 - self.beta2) * grads**2
+        grad_sum = beta3 * state.grad_sum + (1 - beta3) * step_size * grads
+        size = (1 - beta3) * xp.abs(grad_sum).sum(axis=0)
+        estimate = progress / xp.where(size > 0, size, 1.0)
+        reached = xp.maximum(distance, xp.where(size > 0, estimate, distance))
+        updates = -grad_avg / (xp.sqrt(square_avg) + self.eps)
+        if self.decoupled:
+            updates = updates - step_size * self.weight_decay * params
+        return updates, State(grad_avg, square_avg, grad_sum, reached, progress, beta1_power, beta2_power)
