@@ -140,6 +140,8 @@ class TreeOptimizer(Optimizer):
     layout, the lanes last. A problem of one flat vector has one array, ``params`` of (dim, lanes).
     """
 
+    couples: ClassVar[bool] = True
+
 
 def add_weight_decay(grads: Array, weight_decay: Hyper, params: Array) -> Array:
     """Return the gradients of the loss plus ``weight_decay / 2 * ||params||^2``."""

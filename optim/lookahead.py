@@ -146,7 +146,7 @@ def around(inner: str) -> type[Lookahead]:
         raise ValueError(f"optimizer.inner={inner}: its own losses are not those at its parameters")
     if shared := own & {spec.name for spec in fields(rule)}:
         raise ValueError(f"optimizer.inner={inner}: {', '.join(sorted(shared))} would be of both")
-    kept = ("engines", "rate", "needs_hessian", "needs_matrices")
+    kept = ("engines", "rate", "needs_hessian", "needs_matrices", "couples")
     made = make_dataclass(
         f"Lookahead[{inner}]",
         [("inner", str, option(inner, str)), *((f.name, f.type, f) for f in fields(rule))],
