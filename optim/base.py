@@ -47,6 +47,8 @@ class Optimizer(Hyperparameters, ABC):
     """The hyperparameter that a schedule multiplies; None where none could change on the way."""
     needs_hessian: ClassVar[bool] = False
     """Whether ``update`` is given an estimate of the Hessian's diagonal, wherever ``wants_hessian``."""
+    in_one_call: ClassVar[bool] = True
+    """Whether its formulas may be compiled into one function; matrices may not be decomposed in it."""
 
     @abstractmethod
     def init(self, params: Array) -> Any:

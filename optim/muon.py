@@ -67,6 +67,7 @@ class Muon(LayerOptimizer):
     [1.12 0.68]
     """
 
+    in_one_call: ClassVar[bool] = False
     needs_matrices: ClassVar[bool] = True
 
     lr: Hyper = hyper(0.02, low=0, open_low=True)

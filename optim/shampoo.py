@@ -1,7 +1,7 @@
 """Shampoo: full-matrix AdaGrad along each axis of an array."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -47,6 +47,8 @@ class Shampoo(LayerOptimizer):
     [[-0.1  0. ]
      [ 0.  -0.1]]
     """
+
+    in_one_call: ClassVar[bool] = False
 
     lr: Hyper = hyper(0.1, low=0, open_low=True)
     eps: Hyper = hyper(0.0001, low=0, open_low=True)

@@ -78,6 +78,7 @@ class SOAP(LayerOptimizer):
      [-0.1  0. ]]
     """
 
+    in_one_call: ClassVar[bool] = False
     needs_matrices: ClassVar[bool] = True
 
     lr: Hyper = hyper(0.003, low=0, open_low=True)
