@@ -49,7 +49,7 @@ class LARS(LayerOptimizer):
     [ 0.  -0.5]
     """
 
-    lr: Hyper = hyper(1.0, low=0, open_low=True)
+    lr: Hyper = hyper(0.1, low=0, open_low=True)
     momentum: Hyper = hyper(0.9, low=0, high=1, open_high=True)
     nesterov: bool = False
     trust: Hyper = hyper(0.001, low=0, open_low=True)

@@ -62,22 +62,25 @@ def adam_direction(
     return direction, Moments(grad_avg, square_avg, beta1_power, beta2_power)
 
 
-def stacked(matrices: Array) -> Array:
-    """Return arrays (rows, columns, lanes) as a stack.
+def with_axis_moved(array: Array, source: int, destination: int) -> Array:
+    """Return an array with an axis elsewhere, lying in memory in the order of its axes.
 
-    It lies in memory lane after lane: how NumPy multiplies matrices, and so their last bits, depends
-    on that.
+    How NumPy multiplies matrices and adds numbers up, and so their last bits, depends on that order.
     """
-    xp = array_namespace(matrices)
-    rows, columns, lanes = matrices.shape
-    stack: Array = xp.reshape(xp.reshape(xp.moveaxis(matrices, -1, 0), (-1,)), (lanes, rows, columns))
-    return stack
+    xp = array_namespace(array)
+    moved = xp.moveaxis(array, source, destination)
+    in_order: Array = xp.reshape(xp.reshape(moved, (-1,)), moved.shape)
+    return in_order
+
+
+def stacked(matrices: Array) -> Array:
+    """Return arrays (rows, columns, lanes) as a stack."""
+    return with_axis_moved(matrices, -1, 0)
 
 
 def unstacked(stack: Array) -> Array:
     """Return a stack as arrays (rows, columns, lanes)."""
-    arrays: Array = array_namespace(stack).moveaxis(stack, 0, -1)
-    return arrays
+    return with_axis_moved(stack, 0, -1)
 
 
 def transposed(stack: Array) -> Array:
@@ -103,8 +106,7 @@ def along(array: Array, axis: int, stack: Array) -> Array:
     xp = array_namespace(array)
     others = [n for i, n in enumerate(array.shape[:-1]) if i != axis]
     product = unstacked(stack @ unfolded(array, axis))
-    moved: Array = xp.moveaxis(xp.reshape(product, (-1, *others, array.shape[-1])), 0, axis)
-    return moved
+    return with_axis_moved(xp.reshape(product, (-1, *others, array.shape[-1])), 0, axis)
 
 
 def or_identity(stack: Array, wanted: Array) -> Array:
