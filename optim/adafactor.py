@@ -11,13 +11,22 @@ from optim.base import Array, Hyper, LayerOptimizer, hyper, register
 from optim.layers import norm
 
 
-class State(NamedTuple):
-    """``step``, (lanes,); the averages of rows and columns, None of a vector, or those of a vector alone."""
+class Factors(NamedTuple):
+    """Of an array of two axes or more: the updates so far, (lanes,), and the averages of rows and columns."""
 
     step: Array
-    row_avg: Array | None
-    column_avg: Array | None
-    square_avg: Array | None
+    row_avg: Array
+    column_avg: Array
+
+
+class Squares(NamedTuple):
+    """Of a vector: the updates so far, (lanes,), and the average of each number's square."""
+
+    step: Array
+    square_avg: Array
+
+
+State = Factors | Squares
 
 
 @register("adafactor")
@@ -71,32 +80,30 @@ class Adafactor(LayerOptimizer):
     def init(self, params: Array) -> State:
         step, zeros = np.zeros_like(params, shape=params.shape[-1:]), np.zeros_like(params)
         if params.ndim == 2:
-            return State(step, None, None, zeros)
-        return State(step, zeros[..., :1, :], zeros[..., :1, :, :], None)
+            return Squares(step, zeros)
+        return Factors(step, zeros[..., :1, :], zeros[..., :1, :, :])
 
     def update(self, grads: Array, state: State, params: Array) -> tuple[Array, State]:
         xp = array_namespace(params)
         step = state.step + 1
         share = xp.exp(-self.decay * xp.log(step))
-        mean_square, averages = self.mean_square(grads * grads, state, share)
+        mean_square, next_state = self.averaged(grads * grads, state, share)
         direction = grads / xp.sqrt(xp.maximum(mean_square, self.eps1 * self.eps1))
         size = xp.maximum(root_mean_square(params), self.eps2) * xp.minimum(1 / xp.sqrt(step), self.lr)
         excess = xp.maximum(root_mean_square(direction) / self.clipping, 1.0)
-        updates = -(size / excess) * direction - self.lr * self.weight_decay * params
-        return updates, State(step, *averages)
+        return -(size / excess) * direction - self.lr * self.weight_decay * params, next_state
 
-    def mean_square(
-        self, squares: Array, state: State, share: Array
-    ) -> tuple[Array, tuple[Array | None, Array | None, Array | None]]:
-        """Return the estimate of the mean squared gradient, and the averages of rows, columns and numbers."""
-        xp = array_namespace(squares)
-        if state.row_avg is None or state.column_avg is None:
+    def averaged(self, squares: Array, state: State, share: Array) -> tuple[Array, State]:
+        """Return the estimate of the mean squared gradient, and the state with this one in its averages."""
+        step = state.step + 1
+        if isinstance(state, Squares):
             square_avg = (1 - share) * state.square_avg + share * squares
-            return square_avg, (None, None, square_avg)
+            return square_avg, Squares(step, square_avg)
+        xp = array_namespace(squares)
         row_avg = (1 - share) * state.row_avg + share * xp.mean(squares, axis=-2, keepdims=True)
         column_avg = (1 - share) * state.column_avg + share * xp.mean(squares, axis=-3, keepdims=True)
         whole = xp.maximum(xp.mean(row_avg, axis=-3, keepdims=True), self.eps1)
-        return row_avg * column_avg / whole, (row_avg, column_avg, None)
+        return row_avg * column_avg / whole, Factors(step, row_avg, column_avg)
 
 
 def root_mean_square(array: Array) -> Array:

@@ -87,9 +87,7 @@ class Muon(LayerOptimizer):
         self, grads: Array, state: Momentum | Moments, params: Array
     ) -> tuple[Array, Momentum | Moments]:
         if isinstance(state, Moments):
-            direction, moments = adam_direction(
-                grads, state, self.adam_beta1, self.adam_beta2, self.adam_eps
-            )
+            direction, moments = adam_direction(grads, state, self.adam_beta1, self.adam_beta2, self.adam_eps)
             return -self.adam_lr * (direction + self.adam_weight_decay * params), moments
         grad_avg = self.momentum * state.grad_avg + (1 - self.momentum) * grads
         ahead = (1 - self.momentum) * grads + self.momentum * grad_avg if self.nesterov else grad_avg
