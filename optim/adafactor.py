@@ -1,7 +1,7 @@
 """Adafactor: squared gradients remembered by the means of rows and columns; steps relative to the array."""
 
 from dataclasses import dataclass
-from math import prod
+from math import prod, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -108,4 +108,4 @@ class Adafactor(LayerOptimizer):
 
 def root_mean_square(array: Array) -> Array:
     """Return the root of the mean of the squares of each lane's numbers, (lanes,)."""
-    return norm(array) / prod(array.shape[:-1]) ** 0.5
+    return norm(array) / sqrt(prod(array.shape[:-1]))

@@ -2,6 +2,7 @@
 
 from copy import copy
 from dataclasses import dataclass
+from math import sqrt
 from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -107,7 +108,8 @@ def orthogonalised(array: Array) -> Array:
     matrices = xp.reshape(array, (array.shape[0], -1, array.shape[-1]))
     rows, columns, _ = matrices.shape
     stack = newton_schulz(stacked(matrices / xp.maximum(norm(array), LEAST_NORM)))
-    return max(1.0, rows / columns) ** 0.5 * xp.reshape(unstacked(stack), array.shape)
+    direction: Array = xp.reshape(unstacked(stack), array.shape)
+    return sqrt(max(1.0, rows / columns)) * direction
 
 
 def newton_schulz(stack: Array) -> Array:
