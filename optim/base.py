@@ -52,6 +52,8 @@ class Optimizer(Hyperparameters, ABC):
     """The field whose value decides which others there are; None where they are always the same."""
     needs_hessian: ClassVar[bool] = False
     """Whether ``update`` is given an estimate of the Hessian's diagonal, wherever ``wants_hessian``."""
+    in_one_call: ClassVar[bool] = True
+    """Whether its formulas may be compiled into one function; matrices may not be decomposed in it."""
 
     couples: ClassVar[bool] = False
     """Whether a coordinate's step depends on the others: the compiled engine then keeps to one width."""

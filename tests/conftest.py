@@ -21,7 +21,8 @@ from optim import OPTIMIZERS, Optimizer
 from problems import PROBLEMS, Problem
 
 collect_ignore = [
-    f"reference/make_{name}.py" for name in ("reference", "networks_a", "networks_b", "schedules", "points")
+    f"reference/make_{name}.py"
+    for name in ("reference", "networks_a", "networks_b", "schedules", "points", "layers")
 ]  # need `peers`
 collect_ignore_glob = ["trouble/*", "newcomers/*"]  # programs and parts that tests run
 

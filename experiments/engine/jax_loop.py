@@ -144,7 +144,7 @@ class Block:
             stochastic=first is not None,
             with_path=with_path,
             rows=int(np.clip(ROW_NUMBERS // columns, 4, MOST_ROWS)),
-            in_one_call=problem.in_one_call and backend.device == "cpu",
+            in_one_call=problem.in_one_call and rule.optimizer.in_one_call and backend.device == "cpu",
         )
         self.shared = self.put({n: v for n, v in data.items() if n not in instance.BY_LANE})
 

@@ -122,11 +122,22 @@ def loaded(path: Path) -> Callable[..., Any] | None:
         digest, payload = content[:DIGEST], content[DIGEST:]
         if hashlib.blake2b(payload, digest_size=DIGEST).digest() != digest:
             return None
+        if b"lapack_" in payload:
+            find_lapack()
         program: Callable[..., Any] = deserialize_and_load(*pickle.loads(payload))
         os.utime(path)  # it is in use
         return program
     except Exception:  # whatever is wrong with a cache costs time, never a run
         return None
+
+
+@cache
+def find_lapack() -> None:
+    """Let JAX look up LAPACK's functions, which it does only when it lowers a program that calls one.
+
+    A program that is loaded and calls them before that ends the process.
+    """
+    jax.jit(jax.numpy.linalg.cholesky).lower(jax.ShapeDtypeStruct((1, 1), "float32"))
 
 
 def keep(path: Path, program: Any) -> None:

@@ -11,6 +11,8 @@ from contracts import (
     OPTIMIZER_VARIANTS,
     Case,
     different_fields,
+    on_matrices,
+    plain_problem,
     same_bits,
     with_drawn_lanes,
 )
@@ -64,7 +66,15 @@ def test_a_diverged_lane_is_frozen_at_the_right_step_with_nan_from_there(engine:
     assert np.isnan(trace.rate[step:, :, :63]).all()
 
 
-@pytest.mark.parametrize("name", OPTIMIZER_VARIANTS)
+STEADY = {
+    "adafactor": "no learning rate makes a first step longer than the parameters",
+    "muon": "the fit refuses it",
+    "soap": "the fit refuses it",
+}
+"""Rules that cannot diverge at the first step of the fit, and why."""
+
+
+@pytest.mark.parametrize("name", [name for name in OPTIMIZER_VARIANTS if name not in STEADY])
 def test_a_diverged_lane_does_not_change_its_neighbours(name: str) -> None:
     lr, seeds = np.array([0.01, 1e300, 0.01, 1e300, 0.02]), np.arange(5)
     mixed = minimize(QuadraticFit(), OPTIMIZERS[name](lr=lr), seeds, steps=50)
@@ -283,11 +293,15 @@ def test_one_parameter_that_stands_still_is_enough(engine: str) -> None:
 
 @pytest.mark.parametrize("problem", [QuadraticFit(), FAR])
 def test_a_lane_whose_state_is_finite_has_not_stalled(optimizer: Optimizer, problem: Problem) -> None:
+    if on_matrices(type(optimizer)):
+        problem = plain_problem(type(optimizer))
     trace = minimize(problem, optimizer, np.array([0, 0]), steps=20)
     assert "stalled" not in statuses(trace)
 
 
 def test_whether_a_lane_has_stalled_does_not_depend_on_its_company(optimizer_case: Case, engine: str) -> None:
+    if on_matrices(optimizer_case.cls):
+        pytest.skip("a problem of one vector refuses it; test_layer_optimizers has gradients that overflow")
     optimizer = with_drawn_lanes(optimizer_case, LANES)
     assert different_in_company(FAR, optimizer, steps=5, engine=engine) == []
     ends = np.array(statuses(minimize(FAR, optimizer, SEEDS, steps=5, points=2, engine=engine)))

@@ -8,7 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts import OPTIMIZER_CASES, PROBLEM_CASES, Case, flat, with_drawn_lanes
+from contracts import (
+    OPTIMIZER_CASES,
+    PROBLEM_CASES,
+    Case,
+    flat,
+    on_matrices,
+    plain_problem,
+    with_drawn_lanes,
+)
 
 from experiments.engine.backend import BACKEND, backend_of
 from experiments.engine.minimize import minimize
@@ -34,7 +42,8 @@ BY_BOTH = [case for case in OPTIMIZER_CASES if {"numpy", "jax"} <= set(case.cls.
 
 @pytest.mark.parametrize("case", BY_BOTH, ids=str)
 def test_a_step_of_every_optimizer_is_the_same_up_to_rounding(case: Case) -> None:
-    one, other = both(QuadraticFit(), with_drawn_lanes(case, LANES), SEEDS, steps=1, points=2)
+    seeds = SEEDS + 1  # seed 0 of a regression starts at zero, and some rules wait there
+    one, other = both(plain_problem(case.cls), with_drawn_lanes(case, LANES), seeds, steps=1, points=2)
     assert (apart(one.params, other.params) < 1e-12).all()
     np.testing.assert_allclose(other.loss, one.loss, rtol=1e-12)
     assert (one.hits == other.hits).all()
@@ -72,7 +81,7 @@ def sensitivity(optimizer: Optimizer, seeds: np.ndarray, steps: int) -> np.ndarr
     return np.where(straight.diverged_at < 0, moved.max(axis=1), np.inf)
 
 
-@pytest.mark.parametrize("case", BY_BOTH, ids=str)
+@pytest.mark.parametrize("case", [case for case in BY_BOTH if not on_matrices(case.cls)], ids=str)
 def test_a_thousand_steps_agree_wherever_the_smallest_changes_stay_small(case: Case) -> None:
     optimizer = with_drawn_lanes(case, LANES)
     one, other = both(QuadraticFit(), optimizer, SEEDS, steps=1000)
@@ -166,5 +175,5 @@ def test_an_optimizer_makes_no_choice_by_a_number_in_an_array(name: str) -> None
     # lanes in which a term is on beside lanes in which it is off: one program for both
     case = Case(OPTIMIZERS[name])
     optimizer = with_drawn_lanes(case, LANES)
-    trace = minimize(QuadraticFit(), optimizer, SEEDS, steps=3, engine="jax")
+    trace = minimize(plain_problem(case.cls), optimizer, SEEDS, steps=3, engine="jax")
     assert (trace.diverged_at < 0).all()

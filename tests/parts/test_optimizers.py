@@ -8,7 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts import COUPLED, Case, arrays_in, defaults, drawn, form_of, same_bits, with_drawn_lanes
+from contracts import (
+    COUPLED,
+    Case,
+    arrays_in,
+    by_array,
+    defaults,
+    drawn,
+    form_of,
+    same_bits,
+    with_drawn_lanes,
+)
 from omegaconf import OmegaConf
 from values import NOT_A_NUMBER, invalid_numbers, message_of, valid_ends
 
@@ -113,6 +123,8 @@ def test_a_number_is_an_array_of_equal_numbers(optimizer: Optimizer) -> None:
 
 
 def test_coordinates_do_not_see_each_other(optimizer: Optimizer) -> None:
+    if by_array(type(optimizer)):
+        pytest.skip("it sees an array as a whole; test_arrays_do_not_see_each_other is about those")
     if optimizer.name in COUPLED:
         pytest.skip(COUPLED[optimizer.name])
     assert not optimizer.couples
@@ -128,6 +140,8 @@ def test_no_gradient_no_update(optimizer_class: type[Optimizer]) -> None:
 
 
 def test_the_first_update_goes_against_the_gradient(optimizer_class: type[Optimizer]) -> None:
+    if by_array(optimizer_class):
+        pytest.skip("a whole array goes against its gradient, or waits: see test_layer_optimizers")
     params, grads = draws()
     rule = optimizer_class()
     updates, _ = rule.update(grads[0], rule.init(params), params)
@@ -401,6 +415,8 @@ def value_in(value: Any, lane: int) -> float | bool:
 
 
 def skip_without_oracle(name: str) -> None:
+    if by_array(OPTIMIZERS[name]):
+        pytest.skip("its oracles, of whole arrays, are in test_layer_optimizers")
     if name not in ORACLES:
         pytest.skip(f"{name} has no scalar oracle yet")
 

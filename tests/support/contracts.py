@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from experiments.engine.trace import Trace
-from optim import OPTIMIZERS, Optimizer, Range
-from problems import PROBLEMS
+from optim import OPTIMIZERS, LayerOptimizer, Optimizer, Range
+from problems import PROBLEMS, Problem
 
 # Those that are named here are held to more than the contract: their defaults suit each other.
 OPTIMIZER_VARIANTS: dict[str, list[dict[str, Any]]] = {
@@ -43,6 +43,13 @@ OPTIMIZER_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"decoupled": True, "bias_correction": True, "weight_decay": 0.01},
     ],
     "sophia": [{"interval": 1.0}, {"weight_decay": 0.01}],
+    "lars": [{"nesterov": True, "weight_decay": 0.01}],
+    "lamb": [{"weight_decay": 0.01}],
+    "novograd": [{"weight_decay": 0.01}],
+    "adafactor": [{"weight_decay": 0.01}],
+    "muon": [{"nesterov": False, "weight_decay": 0.01, "adam_weight_decay": 0.01}],
+    "shampoo": [{"eps": 1.0}],
+    "soap": [{"weight_decay": 0.01, "frequency": 2.0}],
 }
 
 SUMS = "its step size is a sum over all of a lane's coordinates"
@@ -125,6 +132,21 @@ OPTIMIZER_CASES = cases(OPTIMIZERS, OPTIMIZER_VARIANTS)
 PROBLEM_CASES = cases(PROBLEMS, PROBLEM_VARIANTS)
 VARIANTS = [case for case in PROBLEM_CASES if case.values in PROBLEM_VARIANTS.get(case.cls.name, [])]
 CASES_BY_ENGINE = [(case, engine) for case in PROBLEM_CASES for engine in case.cls.engines]
+
+
+def by_array(cls: type[Optimizer]) -> bool:
+    """Tell whether a rule sees arrays one by one, as wholes."""
+    return issubclass(cls, LayerOptimizer)
+
+
+def on_matrices(cls: type[Optimizer]) -> bool:
+    """Tell whether a rule is refused by problems of vectors alone."""
+    return issubclass(cls, LayerOptimizer) and cls.needs_matrices
+
+
+def plain_problem(cls: type[Optimizer]) -> Problem:
+    """Return the article's fit; for a rule that it refuses, softmax regression."""
+    return PROBLEMS["logistic"](data="wine") if on_matrices(cls) else PROBLEMS["quadratic"]()
 
 
 def drawn(allowed: Range, rng: np.random.Generator, lanes: int) -> np.ndarray:
