@@ -1,8 +1,7 @@
 """Every registered optimizer: its contract, its scalar oracle, its YAML file."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields
-from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from contracts import Case, arrays_in, defaults, drawn, form_of, same_bits, with_drawn_lanes
 from omegaconf import OmegaConf
+from oracles import ORACLES
 
 from experiments.engine.overflow import has_overflowed
 from optim import OPTIMIZERS, Optimizer, Range, hyper, register
@@ -303,98 +303,7 @@ def test_what_is_searched_lies_in_the_range(optimizer_class: type[Optimizer]) ->
         assert space.low < space.high
 
 
-# --- Scalar oracles: one parameter, plain Python, from the papers' equations. ---
-
-
-def sgd(
-    theta: float,
-    grads: list[float],
-    *,
-    lr: float,
-    momentum: float,
-    dampening: float,
-    nesterov: bool,
-    weight_decay: float,
-) -> Iterator[float]:
-    """Polyak (1964); the first gradient starts the velocity, as in PyTorch's documentation."""
-    velocity = None
-    for loss_grad in grads:
-        grad = loss_grad + weight_decay * theta
-        if momentum == 0:
-            theta -= lr * grad
-        else:
-            velocity = grad if velocity is None else momentum * velocity + (1 - dampening) * grad
-            theta -= lr * (grad + momentum * velocity if nesterov else velocity)
-        yield theta
-
-
-def rmsprop(
-    theta: float,
-    grads: list[float],
-    *,
-    lr: float,
-    beta: float,
-    eps: float,
-    momentum: float,
-    centered: bool,
-    weight_decay: float,
-) -> Iterator[float]:
-    """Tieleman & Hinton (2012), eps outside the root; centered as in Graves (2013, eq. 38-41)."""
-    mean = mean_square = velocity = 0.0
-    for loss_grad in grads:
-        grad = loss_grad + weight_decay * theta
-        mean = beta * mean + (1 - beta) * grad
-        mean_square = beta * mean_square + (1 - beta) * grad * grad
-        spread = sqrt(mean_square - mean * mean) if centered else sqrt(mean_square)
-        velocity = momentum * velocity + grad / (spread + eps)
-        theta -= lr * velocity
-        yield theta
-
-
-def adagrad(
-    theta: float,
-    grads: list[float],
-    *,
-    lr: float,
-    lr_decay: float,
-    initial_accumulator: float,
-    eps: float,
-    weight_decay: float,
-) -> Iterator[float]:
-    """Duchi, Hazan & Singer (2011, fig. 1), the diagonal form."""
-    total = initial_accumulator
-    for t, loss_grad in enumerate(grads, start=1):
-        grad = loss_grad + weight_decay * theta
-        total += grad * grad
-        theta -= lr / (1 + (t - 1) * lr_decay) * grad / (sqrt(total) + eps)
-        yield theta
-
-
-def adam(
-    theta: float,
-    grads: list[float],
-    *,
-    lr: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    amsgrad: bool,
-    weight_decay: float,
-    decoupled: bool,
-) -> Iterator[float]:
-    """Kingma & Ba (2015, alg. 1); Reddi et al. (2018, alg. 2); Loshchilov & Hutter (2019, alg. 2)."""
-    m = v = largest = 0.0
-    for t, loss_grad in enumerate(grads, start=1):
-        grad = loss_grad if decoupled else loss_grad + weight_decay * theta
-        m = beta1 * m + (1 - beta1) * grad
-        v = beta2 * v + (1 - beta2) * grad * grad
-        largest = max(largest, v) if amsgrad else v
-        shrinkage = lr * weight_decay * theta if decoupled else 0.0
-        theta -= lr * (m / (1 - beta1**t)) / (sqrt(largest / (1 - beta2**t)) + eps) + shrinkage
-        yield theta
-
-
-ORACLES = {"sgd": sgd, "rmsprop": rmsprop, "adagrad": adagrad, "adam": adam}
+# --- Scalar oracles ---
 
 
 def by_oracle(rule: Optimizer, params: np.ndarray, grads: np.ndarray) -> np.ndarray:

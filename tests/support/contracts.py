@@ -29,6 +29,34 @@ OPTIMIZER_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"decoupled": True, "weight_decay": 0.01},
         {"amsgrad": True, "decoupled": True, "weight_decay": 0.01},
     ],
+    "adadelta": [{"rho": 0.95, "weight_decay": 0.01}],
+    "adamax": [{"eps": 0.1, "weight_decay": 0.01}],
+    "nadam": [
+        {"momentum_decay": 1.0, "weight_decay": 0.01},
+        {"momentum_decay": 0.0, "decoupled": True, "weight_decay": 0.01},
+    ],
+    "radam": [
+        {"beta2": 0.9, "weight_decay": 0.01},  # rectified from the seventh step on
+        {"beta2": 0.5, "decoupled": True, "weight_decay": 0.01},  # never rectified
+    ],
+    "adabelief": [
+        # the surprise is a difference: a small eps would magnify its rounding
+        {"eps_root": 0.1, "weight_decay": 0.01},
+        {"eps": 0.1, "decoupled": True, "weight_decay": 0.01},
+    ],
+    "adabound": [
+        {"final_lr": 0.01, "gamma": 0.1, "weight_decay": 0.01},
+        {"amsbound": True, "gamma": 0.5},
+    ],
+    "yogi": [{"initial_accumulator": 0.0, "weight_decay": 0.01}, {"initial_accumulator": 1.0}],
+    "adan": [{"weight_decay": 0.01}, {"proximal": True, "weight_decay": 0.01}],
+    "lion": [{"weight_decay": 0.01}],
+    "signsgd": [
+        {"momentum": 0.9},
+        {"momentum": 0.9, "weight_decay": 0.01},
+        {"decoupled": True, "weight_decay": 0.01},
+    ],
+    "rprop": [{"step_min": 0.01, "step_max": 0.1}],
 }
 
 PROBLEM_VARIANTS: dict[str, list[dict[str, Any]]] = {
