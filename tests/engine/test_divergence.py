@@ -71,7 +71,7 @@ BOUNDS = {"adabound": ("final_lr",), "rprop": ("step_max",)}
 @pytest.mark.parametrize("name", OPTIMIZER_VARIANTS)
 def test_a_diverged_lane_does_not_change_its_neighbours(name: str) -> None:
     lr, seeds = np.array([0.01, 1e300, 0.01, 1e300, 0.02]), np.arange(5)
-    rule = OPTIMIZERS[name](lr=lr, **{bound: lr for bound in BOUNDS.get(name, ())})
+    rule = OPTIMIZERS[name](lr=lr, **dict.fromkeys(BOUNDS.get(name, ()), lr))
     mixed = minimize(QuadraticFit(), rule, seeds, steps=50)
     calm = minimize(QuadraticFit(), rule.take(slice(None, None, 2)), seeds[::2], steps=50)
     assert (mixed.diverged_at[1::2] == 1).all()

@@ -45,8 +45,9 @@ OPTIMIZER_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"eps": 0.1, "decoupled": True, "weight_decay": 0.01},
     ],
     "adabound": [
-        {"final_lr": 0.01, "gamma": 0.1, "weight_decay": 0.01},
-        {"amsbound": True, "gamma": 0.5},
+        # that Rosenbrock's valley can bear
+        {"final_lr": 1e-4, "gamma": 0.1, "weight_decay": 0.01},
+        {"amsbound": True, "final_lr": 1e-4, "gamma": 0.5},
     ],
     "yogi": [{"initial_accumulator": 0.0, "weight_decay": 0.01}, {"initial_accumulator": 1.0}],
     "adan": [{"weight_decay": 0.01}, {"proximal": True, "weight_decay": 0.01}],
