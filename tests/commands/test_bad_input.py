@@ -191,8 +191,11 @@ SAID: list[tuple[list[str], str]] = [
         ["optimizer.lr=logspace:1e-4:1:5"],
         "optimizer.lr=logspace:1e-4:1:5: several values make a grid; add -m",
     ),
-    (["++optimizer.beta1=0.5"], "optimizer.beta1=0.5: only adam, lookahead have beta1; choose it"),
-    (["-m", "++optimizer.beta1=0.5"], "optimizer.beta1=0.5: only adam, lookahead have beta1; choose it"),
+    (["++optimizer.lr_decay=0.5"], "optimizer.lr_decay=0.5: only adagrad has lr_decay; choose it with "),
+    (
+        ["-m", "++optimizer.lr_decay=0.5"],
+        "optimizer.lr_decay=0.5: only adagrad has lr_decay; choose it with ",
+    ),
     (
         ["-m", "study=a,b"],
         "study and results must be the same for all runs of a grid, got results/a and results/b",

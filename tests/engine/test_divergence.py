@@ -66,6 +66,10 @@ def test_a_diverged_lane_is_frozen_at_the_right_step_with_nan_from_there(engine:
     assert np.isnan(trace.rate[step:, :, :63]).all()
 
 
+BOUNDS = {"adabound": ("final_lr",), "rprop": ("step_max",)}
+"""What bounds the step, whatever the learning rate: it must be as large for a step that diverges."""
+
+
 STEADY = {
     "adafactor": "no learning rate makes a first step longer than the parameters",
     "muon": "the fit refuses it",
@@ -77,8 +81,9 @@ STEADY = {
 @pytest.mark.parametrize("name", [name for name in OPTIMIZER_VARIANTS if name not in STEADY])
 def test_a_diverged_lane_does_not_change_its_neighbours(name: str) -> None:
     lr, seeds = np.array([0.01, 1e300, 0.01, 1e300, 0.02]), np.arange(5)
-    mixed = minimize(QuadraticFit(), OPTIMIZERS[name](lr=lr), seeds, steps=50)
-    calm = minimize(QuadraticFit(), OPTIMIZERS[name](lr=lr[::2]), seeds[::2], steps=50)
+    rule = OPTIMIZERS[name](lr=lr, **dict.fromkeys(BOUNDS.get(name, ()), lr))
+    mixed = minimize(QuadraticFit(), rule, seeds, steps=50)
+    calm = minimize(QuadraticFit(), rule.take(slice(None, None, 2)), seeds[::2], steps=50)
     assert (mixed.diverged_at[1::2] == 1).all()
     assert (calm.diverged_at == -1).all()
     assert different_fields(mixed, slice(None, None, 2), calm) == []
@@ -92,7 +97,7 @@ def test_a_run_of_diverged_lanes_ends_with_a_whole_trace(engine: str) -> None:
     assert np.isfinite(trace.best_loss).all()
 
 
-@pytest.mark.parametrize("name", ["rmsprop", "adagrad", "adam"])
+@pytest.mark.parametrize("name", ["rmsprop", "adagrad", "adam", "adamax", "nadam", "adan"])
 def test_without_eps_a_gradient_of_exactly_zero_diverges_at_the_first_step(name: str) -> None:
     problem = LogisticRegression(data="digits")  # some pixels are always blank, and seed 0 starts at zero
     rule = OPTIMIZERS[name](eps=np.array([0.0, 1e-8]))
@@ -251,6 +256,17 @@ FATES: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"decoupled": True, "weight_decay": 0.1}, "stalled"),
     ],
     "sgd": [({}, "diverged"), ({"momentum": 0.9}, "diverged"), ({"lr": 1e-252}, "ok")],
+    "adadelta": [({}, "stalled")],
+    "adamax": [({}, "ok")],  # without a square
+    "nadam": [({}, "stalled"), ({"decoupled": True, "weight_decay": 0.1}, "stalled")],
+    "radam": [({}, "diverged"), ({"beta2": 0.5}, "diverged")],  # the first steps are plain momentum
+    "adabelief": [({}, "stalled")],
+    "adabound": [({}, "diverged"), ({"amsbound": True}, "diverged")],  # the learning rate has a lower bound
+    "yogi": [({}, "diverged")],  # infinity less infinity
+    "adan": [({}, "stalled"), ({"proximal": True, "weight_decay": 0.1}, "stalled")],
+    "lion": [({}, "ok")],
+    "signsgd": [({}, "ok"), ({"momentum": 0.9}, "ok")],
+    "rprop": [({}, "ok")],
 }
 
 
@@ -299,6 +315,10 @@ def test_a_lane_whose_state_is_finite_has_not_stalled(optimizer: Optimizer, prob
     assert "stalled" not in statuses(trace)
 
 
+SQUARES = ("rmsprop", "adagrad", "adam", "adadelta", "nadam", "adabelief", "adan")
+"""The rules whose state holds squares of gradients, and that stand still once these are infinite."""
+
+
 def test_whether_a_lane_has_stalled_does_not_depend_on_its_company(optimizer_case: Case, engine: str) -> None:
     if on_matrices(optimizer_case.cls):
         pytest.skip("a problem of one vector refuses it; test_layer_optimizers has gradients that overflow")
@@ -306,7 +326,7 @@ def test_whether_a_lane_has_stalled_does_not_depend_on_its_company(optimizer_cas
     assert different_in_company(FAR, optimizer, steps=5, engine=engine) == []
     ends = np.array(statuses(minimize(FAR, optimizer, SEEDS, steps=5, points=2, engine=engine)))
     assert "stalled" not in ends[SEEDS == 0]
-    if optimizer.name in ("rmsprop", "adagrad", "adam"):  # whose state holds squares of gradients
+    if optimizer.name in SQUARES:
         bad = ["diverged", "stalled"] if getattr(optimizer, "centered", False) else ["stalled"]
         assert np.isin(ends[SEEDS != 0], bad).mean() > 0.9  # a drawn momentum may carry a lane away
 

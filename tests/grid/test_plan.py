@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from command_line import quiet
+from contracts import drawn
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
@@ -165,16 +167,16 @@ def test_a_grid_is_one_job_for_each_optimizer_and_problem(plan: Plan) -> None:
 
 def test_a_glob_is_every_option(plan: Plan) -> None:
     assert [name for name, _ in cells(plan("optimizer=glob(*)"))] == sorted(OPTIMIZERS)
-    assert [name for name, _ in cells(plan("optimizer=glob(ad*)"))] == ["adagrad", "adam"]
+    assert [name for name, _ in cells(plan("optimizer=glob(adag*)"))] == ["adagrad"]
 
 
 def test_every_numeric_hyperparameter_of_any_optimizer_is_an_axis(plan: Plan) -> None:
     for name, cls in OPTIMIZERS.items():
-        ranges = {f"optimizer.{key}": allowed for key, allowed in cls.hyperparameters().items()}
-        keys, least = list(ranges), {key: max(allowed.low, 0) for key, allowed in ranges.items()}
-        [part] = plan(f"optimizer={name}", *(f"{key}={low + 0.1},{low + 0.2}" for key, low in least.items()))
-        assert list(part.axes) == keys
-        assert len(part.product) == 2 ** len(keys)
+        ranges = cls.hyperparameters()
+        pairs = {f"optimizer.{key}": drawn(ranges[key], np.random.default_rng(0), 2) for key in ranges}
+        [part] = plan(f"optimizer={name}", *(f"{key}={one},{other}" for key, (one, other) in pairs.items()))
+        assert list(part.axes) == list(pairs)
+        assert len(part.product) == 2 ** len(pairs)
 
 
 def test_a_switch_and_a_constant_make_jobs(plan: Plan) -> None:
@@ -372,11 +374,11 @@ def test_dropped_keys_are_said_once_the_plan_stands(plan: Plan, caplog: pytest.L
     ("arguments", "line"),
     [
         (
-            ["optimizer=sgd", "optimizer.beta1=0.5,0.6"],
-            "optimizer.beta1=0.5,0.6: only adam, lookahead have beta1; choose",
+            ["optimizer=sgd", "optimizer.lr_decay=0.5,0.6"],
+            "optimizer.lr_decay=0.5,0.6: only adagrad has lr_decay; choose",
         ),
         (["optimizer=glob(x*)"], "optimizer=glob(x*): there must be at least one value, got none"),
-        (["optimizer=sgd,lion"], f"optimizer must be one of {NAMES}, got 'lion'"),
+        (["optimizer=sgd,nope"], f"optimizer must be one of {NAMES}, got 'nope'"),
         (["optimizer=sgd,adam", "optimizer.momentum=0.5,2"], "SGD: momentum must be in [0, 1), got 2.0"),
     ],
 )

@@ -1,8 +1,6 @@
 """Every registered optimizer: its contract, its scalar oracle, its YAML file."""
 
-from collections.abc import Iterator
 from dataclasses import FrozenInstanceError, fields
-from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from contracts import (
     with_drawn_lanes,
 )
 from omegaconf import OmegaConf
+from oracles import ORACLES
 from values import NOT_A_NUMBER, invalid_numbers, message_of, valid_ends
 
 from experiments.engine.overflow import has_overflowed
@@ -48,8 +47,8 @@ def follow(rule: Optimizer, params: np.ndarray, grads: np.ndarray) -> np.ndarray
 # --- The registry ---
 
 
-def test_the_registry_holds_the_four_rules_under_the_names_a_user_types() -> None:
-    assert {"sgd", "rmsprop", "adagrad", "adam"} <= OPTIMIZERS.keys()
+def test_the_registry_holds_the_rules_under_the_names_a_user_types() -> None:
+    assert ORACLES.keys() <= OPTIMIZERS.keys()
 
 
 def test_a_class_knows_the_name_it_is_registered_under(optimizer_class: type[Optimizer]) -> None:
@@ -148,10 +147,26 @@ def test_the_first_update_goes_against_the_gradient(optimizer_class: type[Optimi
     assert (np.sign(updates) == -np.sign(grads[0])).all()
 
 
-@pytest.mark.parametrize("name", ["rmsprop", "adagrad", "adam"])
+SCALE_FREE: dict[str, dict[str, float]] = {
+    "rmsprop": {"eps": 0},
+    "adagrad": {"eps": 0},
+    "adam": {"eps": 0},
+    "adamax": {"eps": 0},
+    "nadam": {"eps": 0},
+    "adan": {"eps": 0},
+    "adabelief": {"eps": 0, "eps_root": 0},
+    "yogi": {"eps": 0, "initial_accumulator": 0},
+    "lion": {},
+    "signsgd": {},
+    "rprop": {},
+}
+"""The rules that do not see the size of the gradients, and with which values."""
+
+
+@pytest.mark.parametrize("name", SCALE_FREE)
 def test_without_eps_the_size_of_the_gradients_does_not_matter(name: str) -> None:
     params, grads = draws()
-    rule = OPTIMIZERS[name](eps=0)
+    rule = OPTIMIZERS[name](**SCALE_FREE[name])
     assert same_bits(follow(rule, params, grads), follow(rule, params, 2.0**-20 * grads))
 
 
@@ -304,98 +319,7 @@ def test_what_is_searched_lies_in_the_range(optimizer_class: type[Optimizer]) ->
         assert space.low < space.high
 
 
-# --- Scalar oracles: one parameter, plain Python, from the papers' equations. ---
-
-
-def sgd(
-    theta: float,
-    grads: list[float],
-    *,
-    lr: float,
-    momentum: float,
-    dampening: float,
-    nesterov: bool,
-    weight_decay: float,
-) -> Iterator[float]:
-    """Polyak (1964); the first gradient starts the velocity, as in PyTorch's documentation."""
-    velocity = None
-    for loss_grad in grads:
-        grad = loss_grad + weight_decay * theta
-        if momentum == 0:
-            theta -= lr * grad
-        else:
-            velocity = grad if velocity is None else momentum * velocity + (1 - dampening) * grad
-            theta -= lr * (grad + momentum * velocity if nesterov else velocity)
-        yield theta
-
-
-def rmsprop(
-    theta: float,
-    grads: list[float],
-    *,
-    lr: float,
-    beta: float,
-    eps: float,
-    momentum: float,
-    centered: bool,
-    weight_decay: float,
-) -> Iterator[float]:
-    """Tieleman & Hinton (2012), eps outside the root; centered as in Graves (2013, eq. 38-41)."""
-    mean = mean_square = velocity = 0.0
-    for loss_grad in grads:
-        grad = loss_grad + weight_decay * theta
-        mean = beta * mean + (1 - beta) * grad
-        mean_square = beta * mean_square + (1 - beta) * grad * grad
-        spread = sqrt(mean_square - mean * mean) if centered else sqrt(mean_square)
-        velocity = momentum * velocity + grad / (spread + eps)
-        theta -= lr * velocity
-        yield theta
-
-
-def adagrad(
-    theta: float,
-    grads: list[float],
-    *,
-    lr: float,
-    lr_decay: float,
-    initial_accumulator: float,
-    eps: float,
-    weight_decay: float,
-) -> Iterator[float]:
-    """Duchi, Hazan & Singer (2011, fig. 1), the diagonal form."""
-    total = initial_accumulator
-    for t, loss_grad in enumerate(grads, start=1):
-        grad = loss_grad + weight_decay * theta
-        total += grad * grad
-        theta -= lr / (1 + (t - 1) * lr_decay) * grad / (sqrt(total) + eps)
-        yield theta
-
-
-def adam(
-    theta: float,
-    grads: list[float],
-    *,
-    lr: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    amsgrad: bool,
-    weight_decay: float,
-    decoupled: bool,
-) -> Iterator[float]:
-    """Kingma & Ba (2015, alg. 1); Reddi et al. (2018, alg. 2); Loshchilov & Hutter (2019, alg. 2)."""
-    m = v = largest = 0.0
-    for t, loss_grad in enumerate(grads, start=1):
-        grad = loss_grad if decoupled else loss_grad + weight_decay * theta
-        m = beta1 * m + (1 - beta1) * grad
-        v = beta2 * v + (1 - beta2) * grad * grad
-        largest = max(largest, v) if amsgrad else v
-        shrinkage = lr * weight_decay * theta if decoupled else 0.0
-        theta -= lr * (m / (1 - beta1**t)) / (sqrt(largest / (1 - beta2**t)) + eps) + shrinkage
-        yield theta
-
-
-ORACLES = {"sgd": sgd, "rmsprop": rmsprop, "adagrad": adagrad, "adam": adam}
+# --- Scalar oracles ---
 
 
 def by_oracle(rule: Optimizer, params: np.ndarray, grads: np.ndarray) -> np.ndarray:
@@ -454,6 +378,38 @@ def test_a_centered_variance_that_rounds_below_zero_counts_as_zero() -> None:
         updates, state = rule.update(grads, state, params)
     assert (state.square_avg < state.grad_avg**2).any()
     np.testing.assert_allclose(updates, -rule.lr * grads, rtol=1e-6)
+
+
+@pytest.mark.parametrize("beta2", [0.0, 0.5, 0.6, 1 / 3, 2 / 3])
+def test_what_radam_does_not_rectify_is_momentum_and_no_operation_fails_there(beta2: float) -> None:
+    params, grads = draws()
+    grads[:, 0] = 0  # which nothing may divide by
+    with np.errstate(all="raise"):
+        path = follow(OPTIMIZERS["radam"](lr=0.5, beta1=0.0, beta2=beta2, eps=0), params, grads)
+        expected = follow(OPTIMIZERS["sgd"](lr=0.5), params, grads)
+    assert same_bits(path, expected)
+
+
+def test_rprop_knows_the_sign_of_a_gradient_however_small() -> None:
+    params, grads = draws()
+    path = follow(OPTIMIZERS["rprop"](), params, grads)
+    assert same_bits(path, follow(OPTIMIZERS["rprop"](), params, 2.0**-1000 * grads))
+
+
+def test_the_largest_step_of_rprop_is_what_holds_where_the_bounds_cross() -> None:
+    params, grads = draws()
+    crossed = follow(OPTIMIZERS["rprop"](step_min=0.2, step_max=0.1), params, grads)
+    assert same_bits(crossed, follow(OPTIMIZERS["rprop"](step_min=0.1, step_max=0.1), params, grads))
+
+
+def test_adabound_ends_as_gradient_descent() -> None:
+    params, grads = draws()
+    rule = OPTIMIZERS["adabound"](beta1=0.0, final_lr=0.3, gamma=1 - 1e-9)
+    state, updates = rule.init(params), grads[0]
+    for _ in range(20):
+        for grad in grads:
+            updates, state = rule.update(grad, state, params)
+    np.testing.assert_allclose(updates, -0.3 * grads[-1], rtol=2e-3)  # after 1,000 steps
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,35 @@ OPTIMIZER_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "muon": [{"nesterov": False, "weight_decay": 0.01, "adam_weight_decay": 0.01}],
     "shampoo": [{"eps": 1.0}],
     "soap": [{"weight_decay": 0.01, "frequency": 2.0}],
+    "adadelta": [{"rho": 0.95, "weight_decay": 0.01}],
+    "adamax": [{"eps": 0.1, "weight_decay": 0.01}],
+    "nadam": [
+        {"momentum_decay": 1.0, "weight_decay": 0.01},
+        {"momentum_decay": 0.0, "decoupled": True, "weight_decay": 0.01},
+    ],
+    "radam": [
+        {"beta2": 0.9, "weight_decay": 0.01},  # rectified from the seventh step on
+        {"beta2": 0.5, "decoupled": True, "weight_decay": 0.01},  # never rectified
+    ],
+    "adabelief": [
+        # the surprise is a difference: a small eps would magnify its rounding
+        {"eps_root": 0.1, "weight_decay": 0.01},
+        {"eps": 0.1, "decoupled": True, "weight_decay": 0.01},
+    ],
+    "adabound": [
+        # that Rosenbrock's valley can bear
+        {"final_lr": 1e-4, "gamma": 0.1, "weight_decay": 0.01},
+        {"amsbound": True, "final_lr": 1e-4, "gamma": 0.5},
+    ],
+    "yogi": [{"initial_accumulator": 0.0, "weight_decay": 0.01}, {"initial_accumulator": 1.0}],
+    "adan": [{"weight_decay": 0.01}, {"proximal": True, "weight_decay": 0.01}],
+    "lion": [{"weight_decay": 0.01}],
+    "signsgd": [
+        {"momentum": 0.9},
+        {"momentum": 0.9, "weight_decay": 0.01},
+        {"decoupled": True, "weight_decay": 0.01},
+    ],
+    "rprop": [{"step_min": 0.01, "step_max": 0.1}],
 }
 
 SUMS = "its step size is a sum over all of a lane's coordinates"
