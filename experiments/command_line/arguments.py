@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 from contextlib import redirect_stderr
 from dataclasses import fields
+from difflib import get_close_matches
 from functools import cache
 from io import StringIO
 from typing import Any
@@ -201,10 +202,11 @@ def unknown_key(override: str, config_name: str) -> str:
         if owners:
             have = "has" if len(owners) == 1 else "have"
             return f"{override}: only {', '.join(owners)} {have} {name}; choose it with {group}={owners[0]}"
-        if group == "optimizer":
-            having["each"] = [f.name for f in fields(Wrapper)]
-        known = "; ".join(f"{label} has {', '.join(names) or 'none'}" for label, names in having.items())
-        return f"{override}: no {group} has {name}; {known}"
+        around = [f.name for f in fields(Wrapper)] if group == "optimizer" else []
+        known = sorted({*around, *(key for names in having.values() for key in names)})
+        near = get_close_matches(name, known)
+        words = f"near it are {', '.join(near)}" if near else f"there are {', '.join(known)}"
+        return f"{override}: no {group} has {name}; {words}"
     chosen = [*registries, "+experiment", "+suite"] if "optimizer" in groups else []
     plain = [str(key) for key in config if key not in ("defaults", "hydra", *GROUPS, *FILLED_IN)]
     return f"{override}: there is no such key; there are {', '.join([*chosen, *plain])}"

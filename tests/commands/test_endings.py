@@ -23,7 +23,7 @@ LAUNCHERS = {
 }
 LONG = (  # some minutes
     "-m",
-    "optimizer=glob(*)",
+    "optimizer=sgd,rmsprop,adagrad,adam",
     "problem=quadratic,rosenbrock",
     "seed=range(0,2000)",
     "optimizer.lr=logspace:1e-4:1:25",

@@ -226,9 +226,11 @@ def test_every_optimizer_by_glob(tmp_path: Path) -> None:
     ended = here(tmp_path, "run", "-m", "optimizer=glob(*)", "optimizer.lr=logspace:1e-3:0.1:3", *SHORT)
     runs = Store(tmp_path / "results" / "default").runs()
     assert ended.code == 0
-    assert set(runs["optimizer"]) == {cls.full_name() for cls in OPTIMIZERS.values()}
+    assert "optimizer=muon works on matrices; left out on quadratic, 1 cell" in ended.err
+    there = [cls for cls in OPTIMIZERS.values() if not getattr(cls, "needs_matrices", False)]
+    assert set(runs["optimizer"]) == {cls.full_name() for cls in there}
     assert sorted(runs["optimizer.lr"].dropna().unique()) == [0.001, 0.01, 0.1]
-    assert len(runs) == sum(3 if "lr" in cls.hyperparameters() else 1 for cls in OPTIMIZERS.values())
+    assert len(runs) == sum(3 if "lr" in cls.hyperparameters() else 1 for cls in there)
 
 
 # --- Interpolations: the runs are those of single commands with the same words ---
@@ -282,15 +284,19 @@ BAD: list[tuple[list[str], str]] = [
     (["optimizer=nope"], f"optimizer must be one of {OPTIMIZER_NAMES}, got 'nope'"),
     (["-m", "optimizer=sgd,nope"], f"optimizer must be one of {OPTIMIZER_NAMES}, got 'nope'"),
     (["optimizer=3"], f"optimizer must be one of {OPTIMIZER_NAMES}, got '3'"),
-    (["optimizer.foo=1"], f"optimizer.foo=1: no optimizer has foo; {min(OPTIMIZERS)} has lr, "),
-    (["-m", "optimizer.foo=1,2"], f"optimizer.foo=1,2: no optimizer has foo; {min(OPTIMIZERS)} has lr, "),
-    (["problem.foo=1"], "problem.foo=1: no problem has foo; autoencoder has hidden, code, l2, batch_size; "),
+    (["optimizer.foo=1"], f"optimizer.foo=1: no optimizer has foo; there are adam, adam_lr, "),
+    (["-m", "optimizer.foo=1,2"], f"optimizer.foo=1,2: no optimizer has foo; there are adam, adam_lr, "),
+    (["optimizer.clip_nrm=1"], "optimizer.clip_nrm=1: no optimizer has clip_nrm; near it are clip_norm"),
+    (["problem.foo=1"], "problem.foo=1: no problem has foo; there are a, activation, b, batch_size, c, "),
     (
         ["foo=1"],
-        "foo=1: there is no such key; there are optimizer, problem, +experiment, seed, steps, engine, dtype",
+        "foo=1: there is no such key; there are optimizer, schedule, problem, +experiment, +suite, seed, steps",
     ),
-    (["-m", "foo=1,2"], "foo=1: there is no such key; there are optimizer, problem, +experiment, seed, "),
-    (["experiment=fit"], "experiment=fit: there is no such key; there are optimizer, problem, +experiment, "),
+    (["-m", "foo=1,2"], "foo=1: there is no such key; there are optimizer, schedule, problem, +experiment, "),
+    (
+        ["experiment=fit"],
+        "experiment=fit: there is no such key; there are optimizer, schedule, problem, +exp",
+    ),
     (
         ["optimizer.lr_decay=0.5"],
         "optimizer.lr_decay=0.5: only adagrad has lr_decay; choose it with optimizer=adagrad",
@@ -429,7 +435,8 @@ def test_a_single_run_that_fails_shows_why(tmp_path: Path, monkeypatch: pytest.M
 # --- A kill in the middle ---
 
 LARGE = (
-    *("-m", "optimizer=glob(*)", "problem=rosenbrock,quadratic", "seed=range(0,200)", "record.points=9"),
+    *("-m", "optimizer=sgd,rmsprop,adagrad,adam", "problem=rosenbrock,quadratic", "seed=range(0,200)"),
+    "record.points=9",
     *("jobs=8", "hydra.launcher.workers=1"),  # one after another in the one process that is killed
 )
 PATIENCE = 60.0  # seconds until the first file
@@ -453,7 +460,7 @@ def kill_after_the_first_block(folder: Path) -> set[str]:
 
 def test_a_killed_grid_carries_on_where_it_was(tmp_path: Path) -> None:
     stored = kill_after_the_first_block(tmp_path)
-    total = 2 * 200 * len(OPTIMIZERS)
+    total = 2 * 200 * 4
     assert 200 <= len(stored) < total  # whole blocks, and not all of them
     ended = here(tmp_path, "run", *LARGE)
     last = f"{total - len(stored):,} runs done, {len(stored):,} reused; stored in results/default"
