@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from contracts import defaults, same_bits
 from reference.settings import (
+    ELSEWHERE,
     NOT_IN_OPTAX,
+    NOT_IN_TORCH,
+    PEERLESS,
     REFERENCE_PROBLEMS,
     SENSITIVE,
     SETTINGS,
@@ -21,8 +24,10 @@ from reference.settings import (
 from experiments.engine.backend import Backend
 from experiments.engine.minimize import minimize
 from experiments.engine.numpy_loop import Batches, advance
+from experiments.engine.rule import rule_of
 from experiments.engine.trace import Trace
 from optim import OPTIMIZERS, Optimizer
+from optim.method import Method
 from problems import PROBLEMS, Problem
 
 TOLERANCE = 1e-10
@@ -87,12 +92,13 @@ def comparable(setting: str, problem: str) -> int:
     return STEPS.index(last) + 1
 
 
+NOT_IN = {"torch": NOT_IN_TORCH, "optax": NOT_IN_OPTAX}
 PAIRS = [
     (library, setting, problem)
     for problem in REFERENCE_PROBLEMS
     for setting in SETTINGS
-    for library in ("torch", "optax")
-    if library == "torch" or setting not in NOT_IN_OPTAX
+    for library, missing in NOT_IN.items()
+    if setting not in missing
 ]
 
 
@@ -114,9 +120,11 @@ def test_what_is_compared_over_fewer_steps_magnifies_the_smallest_change_beyond_
     nudges = np.random.default_rng(0).standard_normal(instance.start.shape)
     nudges[:, 0] = 0
     instance = replace(instance, start=instance.start + 1e-15 * nudges)
-    rule = OPTIMIZERS[SETTINGS[setting].optimizer](**hyperparameters(setting, problem))
+    method = Method(OPTIMIZERS[SETTINGS[setting].optimizer](**hyperparameters(setting, problem)))
+    rule = rule_of(method, made, len(instance.start), STEPS[-1])
     batches = Batches(made, seeds, Backend())
-    path = advance(instance, rule, batches, np.array([0, *STEPS]), made.metric_names, True).path[1:]
+    with np.errstate(all="ignore"):  # as minimize has it
+        path = advance(instance, rule, batches, np.array([0, *STEPS]), made.metric_names, True).path[1:]
     moved = difference(path.swapaxes(1, 2), path[:, None, :, 0]).max(axis=1)
     last = comparable(setting, problem)
     assert (moved[:last] < TOLERANCE).all()
@@ -132,12 +140,20 @@ def test_the_file_says_which_versions_made_it() -> None:
     assert ABOUT["versions"].keys() == {"torch", "jax", "optax", "numpy", "scikit-learn"}
 
 
-def test_the_file_is_complete_but_for_what_optax_does_otherwise() -> None:
+def test_the_file_is_complete_but_for_what_a_library_does_not_have_or_does_otherwise() -> None:
     for problem in REFERENCE_PROBLEMS:
         for setting in SETTINGS:
-            assert np.isfinite(theirs("torch", setting, problem)[0]).all()
-            known = np.isfinite(theirs("optax", setting, problem)[0])
-            assert known.any() == known.all() == (setting not in NOT_IN_OPTAX)
+            for library, missing in NOT_IN.items():
+                known = np.isfinite(theirs(library, setting, problem)[0])
+                assert known.any() == known.all() == (setting not in missing)
+
+
+def test_every_setting_has_a_peer_and_every_optimizer_a_setting_or_a_reason() -> None:
+    assert not NOT_IN_TORCH.keys() & NOT_IN_OPTAX.keys()
+    assert {*NOT_IN_TORCH, *NOT_IN_OPTAX} <= SETTINGS.keys()
+    compared = {optimizer for optimizer, _, _ in SETTINGS.values()}
+    assert not compared & PEERLESS.keys()
+    assert compared | PEERLESS.keys() | ELSEWHERE.keys() == OPTIMIZERS.keys()
 
 
 def test_the_settings_use_every_option_of_their_optimizers() -> None:
