@@ -86,7 +86,7 @@ SETTINGS = {
     "nadam decay": Setting("nadam", {"momentum_decay": 0.1, "weight_decay": 0.1}),
     "nadam decoupled": Setting("nadam", {"momentum_decay": 0.0, "weight_decay": 0.1, "decoupled": True}),
     "radam": Setting("radam", {}),
-    "radam no eps": Setting("radam", {"beta1": 0.8, "beta2": 0.99, "eps": 0.0}),
+    "radam no eps": Setting("radam", {"beta1": 0.8, "beta2": 0.99, "eps": 0.0}, lr_scale=0.1),
     "radam decay": Setting("radam", {"eps": 0.1, "weight_decay": 0.1}),
     "radam decoupled": Setting("radam", {"beta2": 0.5, "weight_decay": 0.1, "decoupled": True}),
     "adabelief": Setting("adabelief", {}),
@@ -161,7 +161,6 @@ SENSITIVE = {
     ("rmsprop", "fit"): (100, CYCLE),
     ("rmsprop", "binary"): (10, CYCLE),
     **{(f"adadelta{more}", on): (100, GROWS) for more in ("", " everything") for on in ("fit", *VALLEYS)},
-    ("radam no eps", "fit"): (100, CYCLE),
 }
 """(setting, problem) -> the last step at which two roundings can be compared, and why.
 
