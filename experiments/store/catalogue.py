@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from experiments.store.parquet import Damaged, readable
 from experiments.store.seal import check_footer
 from optim.base import Array, Optimizer
+from optim.wrapper import Wrapper
 from problems.base import Problem
 
 FIRST_ROOM = 64  # files
@@ -35,7 +36,7 @@ class Bounds(NamedTuple):
 
 def settings_of(optimizer: Optimizer, problem: Problem) -> list[str]:
     """Return the columns of runs that say what their settings are."""
-    hyperparameters = [f"optimizer.{field.name}" for field in fields(optimizer)]
+    hyperparameters = [f"optimizer.{field.name}" for part in (optimizer, Wrapper) for field in fields(part)]
     constants = [f"problem.{field.name}" for field in fields(problem)]
     return ["seed", "steps", *hyperparameters, *constants]
 

@@ -11,9 +11,9 @@ from command_line import ROOT, files, here
 from matplotlib.figure import Figure
 
 from experiments.grid.axes import values
-from experiments.grid.plan import is_number
 from experiments.reports import page
 from experiments.store import Store
+from optim import OPTIMIZERS
 
 EXPERIMENTS = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
 TABLES = ["best_settings", "divergence", "lr_robustness", "ranks", "settings", "steps_to_targets"]
@@ -23,6 +23,9 @@ def config_of(path: Path) -> dict[str, Any]:
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert isinstance(config, dict)
     return config
+
+
+NUMBERS = {f"optimizer.{name}" for cls in OPTIMIZERS.values() for name in cls.hyperparameters()}
 
 
 def reduced(path: Path) -> list[str]:
@@ -39,7 +42,7 @@ def reduced(path: Path) -> list[str]:
             arguments.append(f"{key}={','.join(text.split(',')[: 2 if key == constants[0] else 1])}")
         elif key == "optimizer":
             arguments.append(f"{key}={','.join(text.split(',')[:2])}")
-        elif is_number(key) and key != "seed":
+        elif key in NUMBERS:
             arguments.append(f"{key}={','.join(str(value) for value in values(key, text)[:2])}")
     return arguments + (["tune.trials=2", "tune.budgets=[1,2]", "tune.seeds=1"] if "tune" in config else [])
 

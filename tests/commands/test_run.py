@@ -284,8 +284,8 @@ BAD: list[tuple[list[str], str]] = [
     (["optimizer=nope"], f"optimizer must be one of {OPTIMIZER_NAMES}, got 'nope'"),
     (["-m", "optimizer=sgd,nope"], f"optimizer must be one of {OPTIMIZER_NAMES}, got 'nope'"),
     (["optimizer=3"], f"optimizer must be one of {OPTIMIZER_NAMES}, got '3'"),
-    (["optimizer.foo=1"], "optimizer.foo=1: no optimizer has foo; there are adam, adam_lr, "),
-    (["-m", "optimizer.foo=1,2"], "optimizer.foo=1,2: no optimizer has foo; there are adam, adam_lr, "),
+    (["optimizer.foo=1"], "optimizer.foo=1: no optimizer has foo; there are adam, adam_beta1, "),
+    (["-m", "optimizer.foo=1,2"], "optimizer.foo=1,2: no optimizer has foo; there are adam, adam_beta1, "),
     (["optimizer.clip_nrm=1"], "optimizer.clip_nrm=1: no optimizer has clip_nrm; near it are clip_norm"),
     (["problem.foo=1"], "problem.foo=1: no problem has foo; there are a, activation, b, batch_size, c, "),
     (

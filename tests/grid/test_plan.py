@@ -28,6 +28,7 @@ from experiments.grid.plan import Planner, without_hydra
 from experiments.grid.request import Request
 from optim import ADAPTERS, OPTIMIZERS
 
+ON_MATRICES = ("muon", "soap")  # which the fit refuses
 NAMES = ", ".join(sorted({**OPTIMIZERS, **ADAPTERS}))
 
 
@@ -166,7 +167,9 @@ def test_a_grid_is_one_job_for_each_optimizer_and_problem(plan: Plan) -> None:
 
 
 def test_a_glob_is_every_option(plan: Plan) -> None:
-    assert [name for name, _ in cells(plan("optimizer=glob(*)"))] == sorted(OPTIMIZERS)
+    assert [name for name, _ in cells(plan("optimizer=glob(*)"))] == [
+        cls.full_name() for name, cls in sorted(OPTIMIZERS.items()) if name not in ON_MATRICES
+    ]
     assert [name for name, _ in cells(plan("optimizer=glob(adag*)"))] == ["adagrad"]
 
 
@@ -174,7 +177,9 @@ def test_every_numeric_hyperparameter_of_any_optimizer_is_an_axis(plan: Plan) ->
     for name, cls in OPTIMIZERS.items():
         ranges = cls.hyperparameters()
         pairs = {f"optimizer.{key}": drawn(ranges[key], np.random.default_rng(0), 2) for key in ranges}
-        [part] = plan(f"optimizer={name}", *(f"{key}={one},{other}" for key, (one, other) in pairs.items()))
+        where = ["problem=logistic", "problem.data=wine"] if name in ON_MATRICES else []
+        swept = [f"{key}={one},{other}" for key, (one, other) in pairs.items()]
+        [part] = plan(f"optimizer={name}", *where, *swept)
         assert list(part.axes) == list(pairs)
         assert len(part.product) == 2 ** len(pairs)
 

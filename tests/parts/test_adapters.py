@@ -82,7 +82,7 @@ def test_the_losses_of_lookahead_stay_between_synchronisations(engine: str) -> N
     ("inner", "message"),
     [
         ("lookahead", "optimizer.inner=lookahead: its own losses are not those at its parameters"),
-        ("adm", "optimizer.inner must be one of adagrad, adam, "),
+        ("adm", "optimizer.inner must be one of adabelief, adabound, "),
     ],
 )
 def test_what_lookahead_cannot_be_around_is_named(inner: str, message: str) -> None:

@@ -122,7 +122,10 @@ def hyperparameters() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("name", "key"), hyperparameters())
 def test_each_hyperparameter_changes_the_id(name: str, key: str) -> None:
     [other] = drawn(OPTIMIZERS[name].hyperparameters()[key], np.random.default_rng(0), 1)
-    assert ids({f"optimizer.{key}": [other]}, optimizer={"name": name}) != ids(optimizer={"name": name})
+    on_matrices = getattr(OPTIMIZERS[name], "needs_matrices", False)
+    problem = {"name": "logistic", "data": "wine"} if on_matrices else {"name": "quadratic"}
+    parts = {"optimizer": {"name": name}, "problem": problem}
+    assert ids({f"optimizer.{key}": [other]}, **parts) != ids(**parts)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ OPTIMIZER_VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"amsgrad": True, "decoupled": True, "weight_decay": 0.01},
     ],
     "lookahead": [
-        {"inner": "sgd", "momentum": 0.9, "sync_interval": 2.0},
+        {"inner": "rmsprop", "momentum": 0.5, "sync_interval": 2.0},
         {"inner": "adam", "amsgrad": True, "sync_interval": 3.0, "slow_rate": 1.0},
     ],
     "schedulefree": [{"weight_decay": 0.01}, {"adam": False}, {"adam": False, "weight_decay": 0.01}],

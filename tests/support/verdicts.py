@@ -54,9 +54,9 @@ def answers(finding: Finding) -> None:
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return runs with an id each, ids and names as categoricals as the store gives them."""
-    runs = pd.DataFrame(list(rows))
+    runs = pd.DataFrame(list(rows)).assign(schedule="constant")
     runs.insert(0, "run", [f"run{i}" for i in range(len(runs))])
-    names = [name for name in ("run", "optimizer", "problem", "status") if name in runs]
+    names = [name for name in ("run", "optimizer", "schedule", "problem", "status") if name in runs]
     return runs.astype(dict.fromkeys(names, "category"))
 
 

@@ -66,5 +66,4 @@ def test_tuning_runs_what_cannot_be_tuned_as_it_is_and_says_so(
 def test_a_hyperparameter_where_there_is_none(tmp_path: Path) -> None:
     ended = here(tmp_path, "run", "optimizer=fixed_step", "optimizer.speed=1")
     assert ended.code == 2
-    assert "no optimizer has speed; " in ended.err
-    assert "; fixed_step has none; " in ended.err
+    assert "no optimizer has speed; there are " in ended.err
