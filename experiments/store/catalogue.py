@@ -7,7 +7,7 @@ other in a grid, so few files meet a stretch of a grid, and only their ids need 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,8 +52,10 @@ def ends_of(values: np.ndarray[Any, Any]) -> tuple[float, float]:
     return (-np.inf, np.inf) if np.isnan(low) else (float(low), float(high))
 
 
-def bounds_in(file: Path, settings: Sequence[str], codes: Sequence[str] | None = None) -> Bounds:
-    """Return the bounds of the runs in a file; of none if other code than one of these made them.
+def bounds_in(
+    file: Path, settings: Sequence[str], is_current: Callable[[Mapping[str, str]], bool] | None = None
+) -> Bounds:
+    """Return the bounds of the runs in a file; of none if by what its footer tells they are not current.
 
     Where the footer is not the one that was written, there are no bounds: there may be any run.
     """
@@ -63,7 +65,8 @@ def bounds_in(file: Path, settings: Sequence[str], codes: Sequence[str] | None =
             footer = pq.read_metadata(file)
     except Damaged:
         return Bounds(np.full(len(settings), -np.inf), np.full(len(settings), np.inf))
-    if codes is not None and (footer.metadata or {}).get(b"code", b"").decode() not in codes:
+    told = {key.decode(): value.decode() for key, value in (footer.metadata or {}).items()}
+    if is_current is not None and not is_current(told):
         return Bounds(np.full(len(settings), np.inf), np.full(len(settings), -np.inf))
     place = {footer.schema.column(i).path: i for i in range(footer.num_columns)}
     groups = [footer.row_group(group) for group in range(footer.num_row_groups)]

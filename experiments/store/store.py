@@ -31,7 +31,6 @@ from experiments.store.parquet import Damaged, has_columns, read_table, readable
 from experiments.store.sample import Sample, sampled
 from experiments.store.seal import check_footer, check_pages
 from optim.base import Optimizer
-from optim.schedules import SCHEDULES
 from problems.base import Problem
 
 MOST_FILES = 256  # whose ids are held, some 300 kB each: in a grid's order a file is met once or twice
@@ -130,13 +129,8 @@ class Store:
             self.look()
         series = f"{optimizer.full_name()}-{problem.name}"
         known = self.catalogues.setdefault(series, Catalogue(settings_of(optimizer, problem)))
-        codes = [
-            code_fingerprint(optimizer.full_name(), problem.name, engine, schedule)
-            for engine in problem.engines
-            for schedule in SCHEDULES
-        ]
         for name in self.waiting.pop(series, ()):
-            known.add(name, bounds_in(self.folder / "runs" / name, known.settings, codes))
+            known.add(name, bounds_in(self.folder / "runs" / name, known.settings, is_current))
         names = known.meeting(bounds_of(values, known.settings))
         return [self.folder / "runs" / name for name in names if name not in self.unreadable]
 
@@ -328,12 +322,16 @@ class Footer(NamedTuple):
     @property
     def is_current(self) -> bool:
         """Whether the code that made the file is the code as it is now."""
-        try:
-            return bool(self.code) and self.code == code_fingerprint(
-                self.optimizer, self.problem, self.engine, self.schedule
-            )
-        except KeyError:  # an optimizer, problem, engine or schedule that is no longer known
-            return False
+        return is_current(self._asdict())
+
+
+def is_current(told: Mapping[str, Any]) -> bool:
+    """Tell whether the code as it is now made a file, given what its footer tells."""
+    parts = (str(told.get(key, "")) for key in ("optimizer", "problem", "engine", "schedule"))
+    try:
+        return bool(told.get("code")) and told["code"] == code_fingerprint(*parts)
+    except KeyError:  # an optimizer, problem, engine or schedule that is no longer known
+        return False
 
 
 def footer_of(file: Path) -> Footer:

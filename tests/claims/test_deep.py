@@ -58,7 +58,7 @@ def selections() -> pd.DataFrame:
         for name in ("sgd", "rmsprop")
         for trial, lr in enumerate((0.1, 0.01))
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).assign(schedule="constant")
 
 
 EVEN, CHANCE = [50.0] * 10, [25.0, 100.0] * 5

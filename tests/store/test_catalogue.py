@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,12 +99,20 @@ def test_the_ids_of_a_bounded_number_of_files_are_held(
     assert store.ids_in.cache_info().currsize == 2
 
 
+def by_code(code: str) -> Callable[[Mapping[str, str]], bool]:
+    """Return what tells whether a file is of that code."""
+    return lambda told: told["code"] == code
+
+
 def test_bounds_in_a_footer_are_those_of_the_runs(tmp_path: Path) -> None:
     some = cell(seed=[7, 3], lr=[0.5, 0.01, 0.02])
     names = settings_of(some.optimizer, some.problem)
     rates = {key for key in some.runs if f"{key}".startswith("schedule")}
     assert set(some.runs) == {"run", "optimizer", "problem", *BACKEND, *rates, *names}
-    found, expected = bounds_in(write(Store(tmp_path), some), names, [some.code]), bounds_of(some.runs, names)
+    found, expected = (
+        bounds_in(write(Store(tmp_path), some), names, by_code(some.code)),
+        bounds_of(some.runs, names),
+    )
     ends = dict(zip(names, zip(*expected, strict=True), strict=True))
     assert ends["optimizer.lr"] == (0.01, 0.5)
     assert ends["seed"] == (3, 7)
@@ -118,7 +127,10 @@ def test_what_is_missing_has_no_bounds(tmp_path: Path, batch_size: int | None) -
     problem = {"name": "logistic", "data": "wine", "batch_size": batch_size}
     some = cell_of(SETTINGS | {"problem": problem}, {"seed": [0, 1]})
     names = settings_of(some.optimizer, some.problem)
-    found, expected = bounds_in(write(Store(tmp_path), some), names, [some.code]), bounds_of(some.runs, names)
+    found, expected = (
+        bounds_in(write(Store(tmp_path), some), names, by_code(some.code)),
+        bounds_of(some.runs, names),
+    )
     np.testing.assert_array_equal(found, expected)
     at = names.index("problem.batch_size")
     assert found.low[at] == (-np.inf if batch_size is None else 32)
@@ -128,7 +140,7 @@ def test_a_file_without_a_column_may_hold_any_run(tmp_path: Path) -> None:
     some = cell(seed=[0])
     file, names = write(Store(tmp_path), some), settings_of(some.optimizer, some.problem)
     pq.write_table(pq.read_table(file).drop_columns(["steps"]), file)
-    found = bounds_in(file, names, [some.code])
+    found = bounds_in(file, names, by_code(some.code))
     assert (found.low[names.index("steps")], found.high[names.index("steps")]) == (-np.inf, np.inf)
     assert Store(tmp_path).has(some).all()  # by its id; the check says what is wrong
 
@@ -136,9 +148,13 @@ def test_a_file_without_a_column_may_hold_any_run(tmp_path: Path) -> None:
 def test_files_of_other_code_meet_nothing(tmp_path: Path) -> None:
     some = cell(seed=[0])
     file, names = write(Store(tmp_path), some), settings_of(some.optimizer, some.problem)
-    for codes, expected in (([some.code], [file.name]), (["newer"], []), (None, [file.name])):
+    for is_current, expected in (
+        (by_code(some.code), [file.name]),
+        (by_code("newer"), []),
+        (None, [file.name]),
+    ):
         catalogue = Catalogue(names)
-        catalogue.add(file.name, bounds_in(file, names, codes))
+        catalogue.add(file.name, bounds_in(file, names, is_current))
         assert catalogue.meeting(bounds_of(some.runs, names)) == expected
 
 
