@@ -36,7 +36,9 @@ GRIDS = ("config", "tune")  # the commands in which several values of a key may 
 LONG_RATE = "learning_rate"  # as Optax writes lr
 OPEN_CHOICES = {f"optimizer={name}" for name, cls in kinds().items() if cls.chooses}
 """The optimizers that have keys which their files do not have."""
-ONE_VALUE = re.compile(r"hydra\b.*|study|results|jobs|dry_run|fail_fast|experiment|suite")  # even in these
+ONE_VALUE = re.compile(
+    r"hydra\b.*|study|results|jobs|dry_run|fail_fast|experiment|suite|contenders"
+)  # even in these
 
 
 def ready(arguments: Sequence[str], config_name: str) -> list[str]:
@@ -80,8 +82,8 @@ def overrides_among(arguments: Sequence[str]) -> list[str]:
 
 
 def is_grid(arguments: Sequence[str]) -> bool:
-    """Tell whether these arguments ask for several runs: with -m, by an experiment or a suite."""
-    return any(a in MULTIRUN or a.startswith(("+experiment=", "+suite=")) for a in arguments)
+    """Tell whether these arguments ask for several runs: with -m, by an experiment, a suite or contenders."""
+    return any(a in MULTIRUN or a.startswith(("+experiment=", "+suite=", "+contenders=")) for a in arguments)
 
 
 def check_key(override: str, config_name: str) -> None:
@@ -98,14 +100,14 @@ def check_key(override: str, config_name: str) -> None:
 
 def check_choice(override: str) -> None:
     """Raise ValueError if a group is to be chosen by what is no name, or several experiments at once."""
-    group = re.match(r"\+{0,2}(optimizer|schedule|problem|experiment|suite)=", override)
+    group = re.match(r"\+{0,2}(optimizer|schedule|problem|experiment|suite|contenders)=", override)
     if not group:
         return
     choice = parsed(override)
     for value in listed(choice):
         if not isinstance(value, str):
             raise ValueError(unknown_choice(group[1], "null" if value is None else f"{value}"))
-    if group[1] in ("experiment", "suite") and choice.is_sweep_override():
+    if group[1] in ("experiment", "suite", "contenders") and choice.is_sweep_override():
         raise ValueError(f"{override}: one {group[1]} at a time; run the command once for each")
 
 
@@ -207,7 +209,7 @@ def unknown_key(override: str, config_name: str) -> str:
         near = get_close_matches(name, known)
         words = f"near it are {', '.join(near)}" if near else f"there are {', '.join(known)}"
         return f"{override}: no {group} has {name}; {words}"
-    chosen = [*registries, "+experiment", "+suite"] if "optimizer" in groups else []
+    chosen = [*registries, "+experiment", "+suite", "+contenders"] if "optimizer" in groups else []
     plain = [str(key) for key in config if key not in ("defaults", "hydra", *GROUPS, *FILLED_IN)]
     return f"{override}: there is no such key; there are {', '.join([*chosen, *plain])}"
 

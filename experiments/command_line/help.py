@@ -10,7 +10,7 @@ from pathlib import Path
 CONF = Path(__file__).parent.parent.parent / "conf"
 ENDS = "hydra"  # the part of a configuration that is Hydra's own
 NOT_TYPED = {"batch"}
-ADDED = ("experiment", "suite")
+ADDED = ("experiment", "suite", "contenders")
 CHOSEN = ("optimizer", "schedule", "problem", *ADDED)
 
 EXAMPLES = {

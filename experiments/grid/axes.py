@@ -53,7 +53,7 @@ def split(
             its values are given outright and not by interpolation.
         has_key: whether a job with these other overrides has that key.
         choosing: the keys on whose values it depends, as on options, which others there are.
-        instances: the overrides of each problem of a suite, over which all is swept.
+        instances: the overrides of each contender on each problem of a suite, over which all is swept.
 
     The overrides of a job stand in the order of ``overrides``.
 

@@ -34,7 +34,7 @@ def request_from(config: DictConfig, axes: Mapping[str, str]) -> Request:
     tuning.check_choosing(settings["tune"], product.problem.metric_names)
     held_out = {"seed": [settings["seed"]], **levels}
     search = tuning.checked_search(settings["tune"], settings, held_out)
-    tuning.check_free(settings)
+    tuning.check_free(settings, has_own_defaults="contenders" in config)
     return Request(settings, axes, product, search if search.space else None)
 
 

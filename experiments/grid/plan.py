@@ -31,6 +31,7 @@ from experiments.command_line.configuration import check_one_study
 from experiments.engine.rule import NotTogether
 from experiments.grid.axes import Job, split, values
 from experiments.grid.composed import request_from
+from experiments.grid.contenders import contenders_of
 from experiments.grid.interpolation import (
     asks_for_overrides,
     asks_hydra,
@@ -52,7 +53,9 @@ log = logging.getLogger(__name__)
 MANY = 1000  # jobs; to plan more takes tens of seconds and longer
 CHOOSING = tuple(sorted({f"optimizer.{cls.chooses}" for cls in kinds().values() if cls.chooses}))
 """The keys on whose values it depends which others an optimizer has."""
-MOST_KEPT = 256  # configurations as Hydra composes them, a fifth of a megabyte each
+LISTS = ("suite", "contenders")
+"""The keys that list what a grid is run over."""
+MOST_KEPT = 1024  # configurations as Hydra composes them, a fifth of a megabyte each
 
 
 class Planner:
@@ -142,15 +145,17 @@ class Planner:
 
     def split(self, overrides: Sequence[Override], between: Set[str]) -> tuple[list[Job], list[str]]:
         """Return what ``axes.split`` does; the sweeps of these keys do not stay inside a job."""
-        instances = instances_of(self.config)
-        given = [key for o in overrides if (key := bare_key(o)) == "problem" or key.startswith("problem.")]
-        if "suite" in self.config and given:
-            raise ValueError(f"{given[0]} cannot be given beside +suite, which lists the problems")
+        lists = {"optimizer": contenders_of(self.config), "problem": instances_of(self.config)}
+        for group, name in zip(("problem", "optimizer"), LISTS, strict=True):
+            given = [key for o in overrides if (key := bare_key(o)) == group or key.startswith(f"{group}.")]
+            if name in self.config and given:
+                raise ValueError(f"{given[0]} cannot be given beside +{name}, which lists the {group}s")
+        chosen = [(*first, *second) for first, second in itertools.product(*lists.values())]
 
         def is_axis(chosen: Sequence[str], key: str) -> bool:
             return key not in between and self.is_number(chosen, key)
 
-        return split(overrides, is_axis, self.has_key, CHOOSING, instances)
+        return split(overrides, is_axis, self.has_key, CHOOSING, chosen)
 
     def overrides(self, arguments: Sequence[str]) -> tuple[list[Override], list[str]]:
         """Return the sweep of an experiment and what was typed, and a line for each key that both give."""
@@ -257,8 +262,10 @@ class Planner:
 
 
 def without_hydra(whole: DictConfig) -> DictConfig:
-    """Return a copy of a configuration without Hydra's own part."""
-    own = OmegaConf.masked_copy(whole, [str(key) for key in whole if key != "hydra"])
+    """Return a copy of a configuration without Hydra's own part, and of the lists of a grid their names."""
+    own = OmegaConf.masked_copy(whole, [str(key) for key in whole if key not in ("hydra", *LISTS)])
+    for key in [key for key in LISTS if key in whole]:  # it is copied for every cell, and they are long
+        own[key] = {"name": OmegaConf.select(whole, f"{key}.name")}
     OmegaConf.copy_cache(from_config=whole, to_config=own)
     OmegaConf.set_struct(own, True)  # a key that is not there cannot be set
     if is_open(own):

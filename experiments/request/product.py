@@ -18,7 +18,7 @@ from experiments.request.cell import Cell
 from experiments.request.checks import checked_integer
 from experiments.request.ids import run_ids
 from experiments.request.limits import LARGEST_SEED, LARGEST_STEPS, MOST_HISTORY, MOST_POINTS, MOST_RUNS
-from experiments.request.settings import Axes, Settings, build, check_numbers, method_of, plain
+from experiments.request.settings import Axes, Settings, build, check_numbers, labelled_name, method_of, plain
 from experiments.wording import counted
 from optim.method import Method
 from problems import PROBLEMS, Problem
@@ -108,7 +108,9 @@ class Product:
         settings = self.method(first, end).settings()
         return pd.DataFrame(
             {
-                "optimizer": settings.pop("optimizer"),
+                "optimizer": labelled_name(
+                    settings.pop("optimizer"), self.settings["optimizer"].get("label")
+                ),
                 "problem": self.problem.name,
                 "seed": self.columns(first, end)["seed"],
                 "steps": int(self.settings["steps"]),

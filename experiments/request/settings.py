@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from optim.wrapper import Wrapper
 
 Settings = Mapping[str, Any]
 Axes = Mapping[str, Sequence[Any]]
+LABEL = re.compile(r"[A-Za-z0-9_-]+")
+NOT_FIELDS = ("name", "search", "label")
+"""The keys of a group that say other things than the values of its fields."""
 
 
 def is_hyperparameter(column: object) -> bool:
@@ -36,10 +40,38 @@ def kinds() -> dict[str, type[Optimizer]]:
     return {**OPTIMIZERS, **ADAPTERS}
 
 
-def optimizer_called(full_name: str) -> type[Optimizer] | None:
-    """Return the class of what runs call by this name, ``name.choice``; None if there is none here."""
-    name, _, choice = full_name.partition(".")
-    cls = kinds().get(name)
+@dataclass(frozen=True)
+class OptimizerName:
+    """What runs call an optimizer: ``name``, ``name.choice``, and either with ``:label``."""
+
+    name: str
+    choice: str
+    label: str
+
+    @classmethod
+    def of(cls, text: str) -> OptimizerName:
+        rule, _, label = text.partition(":")
+        name, _, choice = rule.partition(".")
+        return cls(name, choice, label)
+
+
+def labelled_name(full_name: str, label: Any) -> str:
+    """Return what runs call an optimizer of that full name which its settings give a label, or None.
+
+    Raises:
+        ValueError: the label is no word.
+    """
+    if label is None:
+        return full_name
+    if not (isinstance(label, str) and LABEL.fullmatch(label)):
+        raise ValueError(f"optimizer.label must be letters, digits, _ or -, got {label!r}")
+    return f"{full_name}:{label}"
+
+
+def optimizer_called(text: str) -> type[Optimizer] | None:
+    """Return the class of what runs call by this name; None if there is none here."""
+    called = OptimizerName.of(text)
+    cls, choice = kinds().get(called.name), called.choice
     if cls is None:
         return None
     try:
@@ -54,7 +86,7 @@ def class_of(optimizer: Settings) -> type[Optimizer]:
     Raises:
         ValueError: there is none.
     """
-    return kinds()[optimizer["name"]].of({k: v for k, v in optimizer.items() if k != "name"})
+    return kinds()[optimizer["name"]].of({k: v for k, v in optimizer.items() if k not in NOT_FIELDS})
 
 
 def method_of(settings: Settings, varied: Mapping[str, Any]) -> Method:
@@ -87,7 +119,7 @@ def build(
     cls = registry.get(name) if isinstance(name, str) else None
     if cls is None:
         raise ValueError(f"{group} must be one of {', '.join(sorted(registry))}, got {name!r}")
-    values = {key: value for key, value in settings.items() if key not in ("name", "search")}
+    values = {key: value for key, value in settings.items() if key not in NOT_FIELDS}
     if issubclass(cls, Optimizer):
         cls = cls.of(values)
     known = [*(field.name for field in fields(cls)), *more]

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.engine.backend import Backend
-from experiments.request.settings import kinds, optimizer_called
+from experiments.request.settings import OptimizerName, kinds, optimizer_called
 from experiments.tables import PAIR, hyperparameters, text
 from experiments.tables.varying import columns_of
 from optim.schedules import SCHEDULES
@@ -125,9 +125,11 @@ def backend_words(row: pd.Series) -> list[str]:
 
 def optimizer_words(full_name: str) -> list[str]:
     """Return the words that choose an optimizer, given the name that its runs have."""
-    name, _, choice = full_name.partition(".")
-    cls = kinds().get(name)
-    return [f"optimizer={name}", *([f"optimizer.{cls.chooses}={choice}"] if cls and choice else [])]
+    called = OptimizerName.of(full_name)
+    cls = kinds().get(called.name)
+    chosen = [f"optimizer.{cls.chooses}={called.choice}"] if cls and called.choice else []
+    label = [f"optimizer.label={called.label}"] if called.label else []
+    return [f"optimizer={called.name}", *chosen, *label]
 
 
 def hyperparameter_words(name: str, axes: Mapping[str, Sequence[Any]]) -> list[str]:

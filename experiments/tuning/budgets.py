@@ -30,7 +30,7 @@ def default_settings(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the defaults of the optimizers that ran, on each problem."""
     ran = runs[["problem", "optimizer", "schedule"]].astype(str).drop_duplicates()
     rows = [
-        {"problem": problem, **Method(rule(), SCHEDULES[schedule]()).settings()}
+        {"problem": problem, **Method(rule(), SCHEDULES[schedule]()).settings(), "optimizer": name}
         for problem, name, schedule in ran.itertuples(index=False)
         if (rule := optimizer_called(name))
     ]

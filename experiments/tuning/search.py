@@ -83,8 +83,11 @@ def limits_of(optimizer: str, schedule: str) -> dict[str, Range]:
     return defaultdict(lambda: ANY_NUMBER, known)  # of a rule that is not here any number may be right
 
 
-def check_free(settings: Settings) -> None:
-    """Raise ValueError for what is searched and is no hyperparameter, or was given a value all the same."""
+def check_free(settings: Settings, has_own_defaults: bool = False) -> None:
+    """Raise ValueError for what is searched and is no hyperparameter, or was given a value all the same.
+
+    The values of a contender are its defaults: it ``has_own_defaults``.
+    """
     for name in space_of(settings):
         group, _, key = column_of(name).partition(".")
         own = settings[group]
@@ -94,7 +97,7 @@ def check_free(settings: Settings) -> None:
             raise ValueError(
                 f"{group}.search.{key}: {parts[0].__name__} has no {key}; it has {', '.join(defaults)}"
             )
-        if own.get(key, defaults[key]) != defaults[key]:
+        if own.get(key, defaults[key]) != defaults[key] and not has_own_defaults:
             raise ValueError(f"tune.trials draws {group}.{key}; it cannot be {own[key]} as well")
 
 

@@ -97,7 +97,7 @@ REFUSED = [
         ["-m", "+suite=convex,networks"],
         "+suite=convex,networks: one suite at a time; run the command once for each",
     ),
-    (["+suite=nowhere"], "suite must be one of convex, functions, networks"),
+    (["+suite=nowhere"], "suite must be one of convex, crowded_valley, functions, networks"),
 ]
 
 
