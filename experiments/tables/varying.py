@@ -75,10 +75,11 @@ def count(runs: pd.DataFrame, keys: list[str]) -> int:
     return len(runs[keys].drop_duplicates())
 
 
-def digits_of(values: Iterable[Any]) -> int:
+def digits_of(values: Iterable[Any], least: int = 10) -> int:
     """Return how many digits to write so that different values have different texts."""
     distinct = list(values)
-    return 10 if len({text(value) for value in distinct}) == len(distinct) else 17
+    enough = (n for n in (least, 10) if len({text(value, n) for value in distinct}) == len(distinct))
+    return next(enough, 17)
 
 
 def by_name(runs: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFrame]]:
@@ -127,7 +128,10 @@ def settings(runs: pd.DataFrame) -> pd.DataFrame:
         for name, part in by_name(runs, column) if len(runs) else []:
             own = hyperparameters(part) if column == "optimizer" else columns_of(part, "problem.")
             for key in varying(part, [*own, *extra]):
-                values = part[key].drop_duplicates().sort_values(na_position="first")
+                values = part[key].drop_duplicates()
+                if isinstance(values.dtype, pd.CategoricalDtype):  # whose order is that of the files
+                    values = values.astype(str)
+                values = values.sort_values(na_position="first")
                 rows.append((name, key, len(values), listed([text(value, 4) for value in values])))
     return pd.DataFrame(rows, columns=["subject", "key", "count", "values"])
 
