@@ -105,8 +105,20 @@ def varying(runs: pd.DataFrame, keys: list[str]) -> list[str]:
 
 def swept(runs: pd.DataFrame) -> list[str]:
     """Return the learning rate and the hyperparameters that vary within some optimizer."""
-    parts = [varying(part, hyperparameters(runs)) for _, part in by_name(runs, "optimizer")]
+    parts = [varying_settings(part) for _, part in by_name(runs, "optimizer")]
     return [key for key in hyperparameters(runs) if key == LR or any(key in part for part in parts)]
+
+
+def varying_settings(runs: pd.DataFrame) -> list[str]:
+    """Return the hyperparameters that vary in runs of one optimizer; those of a schedule, within a schedule.
+
+    That another schedule has none of that name, or another default, is told by the schedule's name.
+    """
+    of_schedules = columns_of(runs, "schedule.")
+    parts = by_name(runs, "schedule") if "schedule" in runs else [("", runs)]
+    within = {key for _, part in parts for key in varying(part, of_schedules)}
+    varied = varying(runs, hyperparameters(runs))
+    return [key for key in varied if key in within or key not in of_schedules]
 
 
 def text(value: Any, digits: int = 10) -> str:
@@ -126,8 +138,11 @@ def settings(runs: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for column, extra in (("optimizer", []), ("problem", ["steps", *backend_columns(runs)])):
         for name, part in by_name(runs, column) if len(runs) else []:
-            own = hyperparameters(part) if column == "optimizer" else columns_of(part, "problem.")
-            for key in varying(part, [*own, *extra]):
+            if column == "optimizer":
+                keys = varying_settings(part)
+            else:
+                keys = varying(part, [*columns_of(part, "problem."), *extra])
+            for key in keys:
                 values = part[key].drop_duplicates()
                 if isinstance(values.dtype, pd.CategoricalDtype):  # whose order is that of the files
                     values = values.astype(str)

@@ -155,7 +155,12 @@ def test_runs_that_differ_by_their_schedule_alone_are_all_reported(scheduled: Pa
     text = report_of(scheduled, "default")
     assert text.startswith("# default\n\n16 runs: adam, sgd on quadratic, 2 seeds, 20 steps;")
     varied = pd.read_csv(scheduled / "results" / "default" / "report" / "tables" / "settings.csv")
-    assert varied.loc[varied["key"] == "schedule", "values"].tolist() == ["constant, cosine, step"] * 2
+    told = varied.set_index("key")["values"]
+    assert told["schedule"].tolist() == ["constant, cosine, step"] * 2
+    assert told["schedule.final"].tolist() == ["null, 0, 0.5"] * 2
+    assert set(told.index) == {"schedule", "schedule.final"}  # the others are those of their schedule
+    best = pd.read_csv(scheduled / "results" / "default" / "report" / "tables" / "best_settings.csv")
+    assert [key for key in best if key.startswith("schedule")] == ["schedule", "schedule.final"]
 
 
 def test_a_study_of_schedules_draws_the_rate_of_each(scheduled: Path) -> None:
