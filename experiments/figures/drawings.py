@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from experiments import figures, tables
 from experiments.figures.parts import Picture
 from experiments.request.settings import build
-from experiments.tables.varying import digits_of, hyperparameters, text, varying
+from experiments.tables.varying import digits_of, text, varying, varying_settings
 from optim import OPTIMIZERS
 from optim.schedules import SCHEDULES, Schedule
 from problems import PROBLEMS, Problem
@@ -91,7 +91,7 @@ def map_of_two(study: Study) -> Picture | str:
 def varied_pair(runs: pd.DataFrame) -> tuple[str, str] | None:
     """Return the two hyperparameters of one optimizer with the most values, if two vary."""
     for _, part in runs.groupby("optimizer", observed=True):
-        numbers = part[hyperparameters(part)].select_dtypes("number").nunique()
+        numbers = part[varying_settings(part)].select_dtypes("number").nunique()
         varied = numbers[numbers > 1].sort_values(ascending=False, kind="stable")
         if len(varied) > 1:
             return str(varied.index[0]), str(varied.index[1])

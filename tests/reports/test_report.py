@@ -173,7 +173,9 @@ def test_a_study_of_schedules_draws_the_rate_of_each(scheduled: Path) -> None:
     assert rates["cosine final=0.5"].to_numpy() == pytest.approx(0.5 + 0.5 * rates["cosine final=0"])
     assert rates["cosine final=0"][10] == pytest.approx(0.5)
     assert rates["step"].unique() == pytest.approx([1, 0.1, 0.01])
-    assert "(figures/schedules.png)" in report_of(scheduled, "default")
+    text = report_of(scheduled, "default")
+    assert "(figures/schedules.png)" in text
+    assert "- a map over two hyperparameters: sweep two" in text  # final varies, the gamma of step does not
 
 
 def test_runs_count_once_unless_a_setting_differs() -> None:
