@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import sys
+from contextlib import redirect_stderr
 from dataclasses import fields
 from fractions import Fraction
 from importlib import import_module
@@ -127,7 +129,8 @@ def test_a_command_of_the_readme_is_one(
 ) -> None:
     for library in ADAPTERS:
         if f",{library} " in command:
-            pytest.importorskip(library)
+            with redirect_stderr(sys.__stderr__):  # absl closes the stream that it finds
+                pytest.importorskip(library)
     monkeypatch.setattr(forecast, "calibrated", lambda _: forecast.Rate(0.0, 0.0, 0.0))  # runs nothing
     _, _, module, *typed = shlex.split(command)
     ended = here(tmp_path, module.removeprefix("experiments."), *typed, "dry_run=true")
