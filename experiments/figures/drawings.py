@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from experiments import figures, tables
 from experiments.figures.parts import Picture
 from experiments.request.settings import build
-from experiments.tables.varying import hyperparameters
+from experiments.tables.varying import digits_of, text, varying, varying_settings
 from optim import OPTIMIZERS
+from optim.schedules import SCHEDULES, Schedule
 from problems import PROBLEMS, Problem
 from problems.quadratic import QuadraticFit
 
 NAMES = tuple(OPTIMIZERS)
+MOST_SCHEDULES = 12  # panels
+MOST_UPDATES = 1000  # of a schedule, evenly spaced
 CONTOURS = {"quadratic": (0, 2, ("a", "c")), "rosenbrock": (0, 1, ("x", "y"))}
 """Problems whose paths can be drawn: the two coordinates and what they are called."""
 
@@ -88,7 +91,7 @@ def map_of_two(study: Study) -> Picture | str:
 def varied_pair(runs: pd.DataFrame) -> tuple[str, str] | None:
     """Return the two hyperparameters of one optimizer with the most values, if two vary."""
     for _, part in runs.groupby("optimizer", observed=True):
-        numbers = part[hyperparameters(part)].select_dtypes("number").nunique()
+        numbers = part[varying_settings(part)].select_dtypes("number").nunique()
         varied = numbers[numbers > 1].sort_values(ascending=False, kind="stable")
         if len(varied) > 1:
             return str(varied.index[0]), str(varied.index[1])
@@ -229,10 +232,51 @@ def rate_figure(study: Study) -> Picture | str:
     return Picture("effective_rates", caption, figure, runs=small)
 
 
-def scheduled_rates(table: pd.DataFrame, names: Sequence[str] = ()) -> Picture:
+def schedule_figure(study: Study) -> Picture | str:
+    found = schedules_of(study.runs)
+    if not any(rule.name != "constant" or rule.warmup for rule, _ in found.values()):
+        return "learning rates under schedules: run schedule=constant,cosine"
+    notes = []
+    if len(found) > MOST_SCHEDULES:
+        best = schedules_of(study.best)
+        shown = dict(list(best.items())[:MOST_SCHEDULES])
+        which = "those" if len(shown) == len(best) else f"the first {MOST_SCHEDULES}"
+        notes.append(f"of {len(found):,} schedules, {which} of the best settings are drawn")
+        found = shown
+    if study.runs["steps"].nunique() > 1:
+        notes.append("over the longest run of each")
+    return scheduled_rates(rates_of(found), list(found), "; ".join(notes))
+
+
+def schedules_of(runs: pd.DataFrame) -> dict[str, tuple[Schedule, int]]:
+    """Return each schedule that ran with the most steps that it had, by a name that says what varies."""
+    found: dict[str, tuple[Schedule, int]] = {}
+    for name in (name for name in SCHEDULES if (runs["schedule"] == name).any()):
+        keys = list(SCHEDULES[name].hyperparameters())
+        part = runs[runs["schedule"] == name].rename(columns=lambda column: column.removeprefix("schedule."))
+        digits = {key: digits_of(part[key].unique(), least=4) for key in varying(part, keys)}
+        for *values, steps in part.groupby(keys, as_index=False)["steps"].max().itertuples(index=False):
+            numbers = dict(zip(keys, values, strict=True))
+            words = [f"{key}={text(numbers[key], digits[key])}" for key in digits]
+            found[" ".join([name, *words])] = SCHEDULES[name](**numbers), int(steps)
+    return found
+
+
+def rates_of(found: Mapping[str, tuple[Schedule, int]]) -> pd.DataFrame:
+    """Return the ``rate`` of the update after each ``step`` of each ``schedule``; of long runs, of some."""
+    parts = []
+    for name, (rule, steps) in found.items():
+        shown = np.unique(np.linspace(0, steps - 1, min(steps, MOST_UPDATES)).astype(int))
+        rates = np.ravel(rule.factor(shown[:, None], steps))
+        parts.append(pd.DataFrame({"schedule": name, "step": shown, "rate": rates}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def scheduled_rates(table: pd.DataFrame, names: Sequence[str] = (), note: str = "") -> Picture:
     """Return the picture of schedules, from their ``rate`` at each ``step``, a share of the learning rate."""
     caption = "The learning rate of each update under each schedule, as a share of lr"
-    return Picture("schedules", caption, figures.schedules(table, names=names), frame=table)
+    figure = figures.schedules(table, names=names)
+    return Picture("schedules", f"{caption}; {note}" if note else caption, figure, frame=table)
 
 
 DRAWINGS: tuple[Callable[[Study], Picture | str], ...] = (
@@ -243,5 +287,6 @@ DRAWINGS: tuple[Callable[[Study], Picture | str], ...] = (
     fitted_curve,
     path_figure,
     rate_figure,
+    schedule_figure,
 )
 """Each returns its picture, or what is missing and how to make it."""

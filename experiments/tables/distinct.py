@@ -17,7 +17,7 @@ def distinct(runs: pd.DataFrame, preferred: Collection[str] = ()) -> pd.DataFram
     keys = [
         str(c)
         for c in runs
-        if str(c).startswith(("optimizer", "problem")) or c in ("seed", "steps", *BACKEND)
+        if str(c).startswith(("optimizer", "schedule", "problem")) or c in ("seed", "steps", *BACKEND)
     ]
     order = np.argsort(~runs["run"].isin(preferred).to_numpy(), kind="stable")
     return runs.iloc[order].drop_duplicates(keys).sort_index().reset_index(drop=True)

@@ -75,10 +75,11 @@ def count(runs: pd.DataFrame, keys: list[str]) -> int:
     return len(runs[keys].drop_duplicates())
 
 
-def digits_of(values: Iterable[Any]) -> int:
+def digits_of(values: Iterable[Any], least: int = 10) -> int:
     """Return how many digits to write so that different values have different texts."""
     distinct = list(values)
-    return 10 if len({text(value) for value in distinct}) == len(distinct) else 17
+    enough = (n for n in (least, 10) if len({text(value, n) for value in distinct}) == len(distinct))
+    return next(enough, 17)
 
 
 def by_name(runs: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFrame]]:
@@ -104,8 +105,20 @@ def varying(runs: pd.DataFrame, keys: list[str]) -> list[str]:
 
 def swept(runs: pd.DataFrame) -> list[str]:
     """Return the learning rate and the hyperparameters that vary within some optimizer."""
-    parts = [varying(part, hyperparameters(runs)) for _, part in by_name(runs, "optimizer")]
+    parts = [varying_settings(part) for _, part in by_name(runs, "optimizer")]
     return [key for key in hyperparameters(runs) if key == LR or any(key in part for part in parts)]
+
+
+def varying_settings(runs: pd.DataFrame) -> list[str]:
+    """Return the hyperparameters that vary in runs of one optimizer; those of a schedule, within a schedule.
+
+    That another schedule has none of that name, or another default, is told by the schedule's name.
+    """
+    of_schedules = columns_of(runs, "schedule.")
+    parts = by_name(runs, "schedule") if "schedule" in runs else [("", runs)]
+    within = {key for _, part in parts for key in varying(part, of_schedules)}
+    varied = varying(runs, hyperparameters(runs))
+    return [key for key in varied if key in within or key not in of_schedules]
 
 
 def text(value: Any, digits: int = 10) -> str:
@@ -125,9 +138,15 @@ def settings(runs: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for column, extra in (("optimizer", []), ("problem", ["steps", *backend_columns(runs)])):
         for name, part in by_name(runs, column) if len(runs) else []:
-            own = hyperparameters(part) if column == "optimizer" else columns_of(part, "problem.")
-            for key in varying(part, [*own, *extra]):
-                values = part[key].drop_duplicates().sort_values(na_position="first")
+            if column == "optimizer":
+                keys = varying_settings(part)
+            else:
+                keys = varying(part, [*columns_of(part, "problem."), *extra])
+            for key in keys:
+                values = part[key].drop_duplicates()
+                if isinstance(values.dtype, pd.CategoricalDtype):  # whose order is that of the files
+                    values = values.astype(str)
+                values = values.sort_values(na_position="first")
                 rows.append((name, key, len(values), listed([text(value, 4) for value in values])))
     return pd.DataFrame(rows, columns=["subject", "key", "count", "values"])
 

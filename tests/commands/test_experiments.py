@@ -97,5 +97,7 @@ def check_report(store: Store) -> None:
 
 def distinct(runs: pd.DataFrame) -> pd.DataFrame:
     """Return each setting and seed once, as the report counts them."""
-    keys = [name for name in runs if name.split(".")[0] in ("optimizer", "problem", "seed", "steps")]
+    keys = [
+        name for name in runs if name.split(".")[0] in ("optimizer", "schedule", "problem", "seed", "steps")
+    ]
     return runs.drop_duplicates(keys)

@@ -11,7 +11,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from experiments import figures
-from experiments.figures.drawings import scheduled_rates
+from experiments.figures.drawings import MOST_SCHEDULES, MOST_UPDATES, Study, schedule_figure, scheduled_rates
+from experiments.figures.parts import Picture
 from experiments.figures.style import BLUE
 from optim.schedules import SCHEDULES
 
@@ -72,6 +73,75 @@ def test_the_picture_has_a_caption_and_its_numbers() -> None:
     assert picture.caption == "The learning rate of each update under each schedule, as a share of lr"
     assert picture.frame is table
     assert titles(picture.figure) == list(SCHEDULES)
+
+
+# --- Of a study ---
+
+
+def study(*settings: tuple[str, dict[str, float]], steps: int = 50, best: slice = slice(1)) -> Study:
+    """Return a study with a run of each of these schedules, some of them the best."""
+    rows = [
+        {"schedule": name, "steps": steps}
+        | {f"schedule.{key}": value for key, value in vars(SCHEDULES[name](**numbers)).items()}
+        for name, numbers in settings
+    ]
+    runs = pd.DataFrame(rows)
+    return Study(runs, runs[best], pd.DataFrame())
+
+
+def drawn(study: Study) -> Picture:
+    picture = schedule_figure(study)
+    assert isinstance(picture, Picture)
+    return picture
+
+
+def test_a_study_without_schedules_says_how_to_make_some() -> None:
+    said = schedule_figure(study(("constant", {})))
+    assert said == "learning rates under schedules: run schedule=constant,cosine"
+
+
+def test_a_warm_up_is_a_schedule() -> None:
+    assert titles(drawn(study(("constant", {"warmup": 0.1}))).figure) == ["constant"]
+
+
+def test_schedules_are_named_by_what_varies_in_as_many_digits_as_tell_them_apart() -> None:
+    settings = [
+        ("step", {"gamma": 0.1234567}),
+        ("step", {"gamma": 0.1}),
+        ("cosine", {"final": 0.1, "warmup": 0.2}),
+        ("cosine", {"final": 0.1 + 1e-7}),
+        ("constant", {}),
+    ]
+    picture = drawn(study(*settings))
+    assert titles(picture.figure) == [
+        "constant",
+        "cosine warmup=0\nfinal=0.1000001",
+        "cosine warmup=0.2 final=0.1",
+        "step gamma=0.1",
+        "step gamma=0.1235",
+    ]
+    assert picture.frame is not None
+    assert picture.frame.groupby("schedule", sort=False)["rate"].max().tolist() == [1] * 5
+
+
+def test_a_schedule_is_drawn_over_its_longest_run_and_a_long_run_at_some_updates() -> None:
+    long, short = (study(("step", {}), steps=steps) for steps in (3_000_000, 30))
+    picture = drawn(Study(pd.concat([short.runs, long.runs]), short.best, long.history))
+    assert picture.caption.endswith("as a share of lr; over the longest run of each")
+    assert picture.frame is not None
+    assert len(picture.frame) == MOST_UPDATES
+    assert picture.frame["step"].tolist()[:: MOST_UPDATES - 1] == [0, 3_000_000 - 1]
+    assert picture.frame["rate"].unique() == pytest.approx([1, 0.1, 0.01])
+
+
+@pytest.mark.parametrize(
+    ("best", "words", "count"), [(3, "those", 3), (15, f"the first {MOST_SCHEDULES}", MOST_SCHEDULES)]
+)
+def test_of_many_schedules_those_of_the_best_settings_are_drawn(best: int, words: str, count: int) -> None:
+    settings = [("cosine", {"final": share}) for share in np.linspace(0, 0.2, 20)]
+    picture = drawn(study(*settings, best=slice(best)))
+    assert picture.caption.endswith(f"; of 20 schedules, {words} of the best settings are drawn")
+    assert len(titles(picture.figure)) == count
 
 
 @pytest.mark.parametrize("kind", ["png", "svg"])

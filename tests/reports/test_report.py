@@ -20,8 +20,9 @@ from experiments.reports import page
 from experiments.reports.page import bullet_list, cell, file_name, table_text, write_page
 from experiments.store import Store
 from experiments.store import store as store_module
+from experiments.tables.distinct import distinct
 
-FIGURES = ["effective_rates", "fit", "heat_map", "learning_curves", "lr_sensitivity", "paths"]
+FIGURES = ["effective_rates", "fit", "heat_map", "learning_curves", "lr_sensitivity", "paths", "schedules"]
 TABLES = ["best_settings", "divergence", "log_area", "lr_robustness", "ranks", "settings", "steps_to_targets"]
 GRID = (
     "-m",
@@ -29,6 +30,7 @@ GRID = (
     "record.points=6",
     "record.params=true",
     "optimizer=rmsprop,sgd",
+    "schedule=cosine",
     "problem=quadratic,rosenbrock",
     "optimizer.lr=0.003,0.03",
     "optimizer.momentum=0,0.5",
@@ -134,6 +136,56 @@ def test_settings_recorded_twice_count_once(tmp_path: Path) -> None:
     assert report_of(tmp_path, "default").startswith("# default\n\n2 runs: rmsprop on quadratic, 1 seed,")
 
 
+# --- Schedules ---
+
+
+@pytest.fixture(scope="module")
+def scheduled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a study of four schedules, two of them of one name, and its report."""
+    folder = tmp_path_factory.mktemp("scheduled")
+    words = ("schedule=constant,cosine,step", "schedule.final=0,0.5", "optimizer=sgd,adam", "seed=0,1")
+    assert here(folder, "run", "-m", "steps=20", "record.points=5", *words).code == 0
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(STYLE, "savefig.dpi", 40)
+        assert here(folder, "report").code == 0
+    return folder
+
+
+def test_runs_that_differ_by_their_schedule_alone_are_all_reported(scheduled: Path) -> None:
+    text = report_of(scheduled, "default")
+    assert text.startswith("# default\n\n16 runs: adam, sgd on quadratic, 2 seeds, 20 steps;")
+    varied = pd.read_csv(scheduled / "results" / "default" / "report" / "tables" / "settings.csv")
+    told = varied.set_index("key")["values"]
+    assert told["schedule"].tolist() == ["constant, cosine, step"] * 2
+    assert told["schedule.final"].tolist() == ["null, 0, 0.5"] * 2
+    assert set(told.index) == {"schedule", "schedule.final"}  # the others are those of their schedule
+    best = pd.read_csv(scheduled / "results" / "default" / "report" / "tables" / "best_settings.csv")
+    assert [key for key in best if key.startswith("schedule")] == ["schedule", "schedule.final"]
+
+
+def test_a_study_of_schedules_draws_the_rate_of_each(scheduled: Path) -> None:
+    folder = scheduled / "results" / "default" / "report"
+    table = pd.read_csv(folder / "tables" / "schedules.csv").set_index("step")
+    rates = {str(name): part["rate"] for name, part in table.groupby("schedule", sort=False)}
+    assert list(rates) == ["constant", "cosine final=0", "cosine final=0.5", "step"]
+    assert all(part.index.tolist() == list(range(20)) for part in rates.values())
+    assert set(rates["constant"]) == {1}
+    assert rates["cosine final=0.5"].to_numpy() == pytest.approx(0.5 + 0.5 * rates["cosine final=0"])
+    assert rates["cosine final=0"][10] == pytest.approx(0.5)
+    assert rates["step"].unique() == pytest.approx([1, 0.1, 0.01])
+    text = report_of(scheduled, "default")
+    assert "(figures/schedules.png)" in text
+    assert "- a map over two hyperparameters: sweep two" in text  # final varies, the gamma of step does not
+
+
+def test_runs_count_once_unless_a_setting_differs() -> None:
+    columns = {"run": ["a", "b", "c"], "optimizer": "sgd", "problem": "sphere", "seed": 0, "steps": 5}
+    runs = pd.DataFrame({**columns, "schedule": "cosine", "schedule.final": [0.0, 0.5, 0.5]})
+    assert distinct(runs)["run"].tolist() == ["a", "b"]
+    assert distinct(runs, ["c"])["run"].tolist() == ["a", "c"]
+    assert distinct(runs.assign(schedule=["cosine", "step", "step"]))["run"].tolist() == ["a", "b"]
+
+
 # --- A study that lacks data ---
 
 
@@ -153,6 +205,7 @@ def test_a_study_of_one_run_is_reported_with_what_is_missing(tmp_path: Path) -> 
         "- the fitted curve: run problem=quadratic with record.params=true",
         "- paths on the contours: run problem=quadratic,rosenbrock with record.params=true",
         "- effective learning rates: run with record.params=true",
+        "- learning rates under schedules: run schedule=constant,cosine",
     }
 
 
