@@ -28,8 +28,10 @@ collect_ignore_glob = ["trouble/*", "newcomers/*"]  # programs and parts that te
 
 
 LONGEST = (
-    *("experiments", "bad_input", "endings", "newcomers", "run", "protocol", "report", "disk", "plan"),
-    *("front_doors", "kills", "check", "figures", "maps"),
+    *("loop", "endings", "problems", "divergence", "kills", "newcomers", "experiments", "peers"),
+    *("layer_optimizers", "check", "sequences", "engines", "hessian", "methods", "elsewhere", "run"),
+    *("report", "sources", "bad_input", "plan", "data", "protocol", "networks", "figures", "front_doors"),
+    *("launchers", "failures", "lanes", "disk"),
 )
 
 

@@ -29,7 +29,10 @@ BOTH = [case for case in PROBLEM_CASES if {"numpy", "jax"} <= set(case.cls.engin
 
 
 def both(problem: Problem, optimizer: Any, seeds: np.ndarray, **how: Any) -> list[Any]:
-    return [minimize(problem, optimizer, seeds, engine=engine, **how) for engine in ("numpy", "jax")]
+    """Return the traces of both engines, with their paths: by the programs that other tests have compiled."""
+    return [
+        minimize(problem, optimizer, seeds, engine=engine, params=True, **how) for engine in ("numpy", "jax")
+    ]
 
 
 def apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -52,7 +55,7 @@ def test_a_step_of_every_optimizer_is_the_same_up_to_rounding(case: Case) -> Non
 @pytest.mark.parametrize("case", BOTH, ids=str)
 def test_a_step_on_every_problem_is_the_same_up_to_rounding(case: Case) -> None:
     optimizer = RMSprop(lr=np.geomspace(1e-3, 0.1, LANES), momentum=0.5)
-    one, other = both(case.make(), optimizer, SEEDS, steps=1, points=2, params=True)
+    one, other = both(case.make(), optimizer, SEEDS, steps=1, points=2)
     for name, values in flat(one).items():
         if name != "stalled":
             np.testing.assert_allclose(flat(other)[name], values, rtol=1e-9, atol=1e-12, err_msg=name)
@@ -175,5 +178,5 @@ def test_an_optimizer_makes_no_choice_by_a_number_in_an_array(name: str) -> None
     # lanes in which a term is on beside lanes in which it is off: one program for both
     case = Case(OPTIMIZERS[name])
     optimizer = with_drawn_lanes(case, LANES)
-    trace = minimize(plain_problem(case.cls), optimizer, SEEDS, steps=3, engine="jax")
+    trace = minimize(plain_problem(case.cls), optimizer, SEEDS, steps=3, params=True, engine="jax")
     assert (trace.diverged_at < 0).all()

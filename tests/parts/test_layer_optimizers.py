@@ -30,6 +30,7 @@ NAMES = list(dict.fromkeys(case.cls.name for case in CASES))
 ON_MATRICES = [name for name in NAMES if on_matrices(OPTIMIZERS[name])]
 WINE = PROBLEMS["logistic"](data="wine")
 NETWORK = PROBLEMS["mlp"](hidden=4)
+CHAIN = PROBLEMS["deep_linear"](width=3)
 
 each_case = pytest.mark.parametrize("case", CASES, ids=str)
 
@@ -268,8 +269,16 @@ def test_a_number_is_an_array_of_equal_numbers_on_arrays_of_every_order(case: Ca
     assert same_bits(driven(optimizer, params, grads), driven(as_arrays, params, grads))
 
 
-@pytest.mark.parametrize(("problem", "steps"), [(WINE, 12), (NETWORK, 3)], ids=["wine", "network"])
-@pytest.mark.parametrize("name", NAMES)
+IN_BLOCKS = [
+    pytest.param(name, problem, steps, id=f"{name}-{problem.name}")
+    for name in NAMES
+    for problem, steps in ((WINE, 12), (CHAIN, 3), (NETWORK, 3))
+    if problem is not NETWORK or name in ("adafactor", "muon")
+]
+"""Every rule on one array and on several alike; two rules on arrays of unlike shapes, which take longest."""
+
+
+@pytest.mark.parametrize(("name", "problem", "steps"), IN_BLOCKS)
 def test_a_lane_alone_is_that_lane_in_any_block(name: str, problem: Problem, steps: int, engine: str) -> None:
     if engine not in problem.engines:
         pytest.skip("a loss alone runs under jax only")

@@ -93,7 +93,7 @@ def test_a_study_as_it_was_written_is_sound(study: Path) -> None:
 PAIRS = [
     (optimizer, problem)
     for problem in PROBLEMS
-    for optimizer in (OPTIMIZERS if problem == "quadratic" else ["sgd"])
+    for optimizer in (OPTIMIZERS if problem == "quadratic" else ["rmsprop"])
     if not getattr(OPTIMIZERS[optimizer], "needs_matrices", False)
 ]
 """Every optimizer that runs on the fit, and every problem."""
@@ -104,7 +104,10 @@ def test_every_id_is_found_again_in_its_row(tmp_path: Path, optimizer: str, prob
     store = Store(tmp_path)
     ranges = OPTIMIZERS[optimizer].hyperparameters()
     first = {"optimizer.lr": [1e-3, 1 / 3]} if "lr" in ranges else {}
-    cell = cell_of(settings(optimizer, problem), {"seed": [0, 3], **first})
+    asked = settings(optimizer, problem)
+    if optimizer == "rmsprop":
+        asked["optimizer"]["momentum"] = 0.5  # the program that the tests of the loop have compiled
+    cell = cell_of(asked, {"seed": [0, 3], **first})
     store.write(cell, traced(cell), PROVENANCE)
     found = audit(store)
     assert (found.faults, found.runs, found.unsealed, found.outdated) == ((), 4 if first else 2, 0, 0)
