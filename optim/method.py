@@ -15,13 +15,28 @@ from optim.schedules.constant import Constant
 from optim.wrapper import Wrapper
 
 
+class NoLearningRate(ValueError):
+    """What changes the learning rate, or is measured by it, around a rule that has none for it.
+
+    Attributes:
+        why: the same, in words that name no problem.
+    """
+
+    def __init__(self, words: str, optimizer: str) -> None:
+        self.why = (
+            f"{words} changes the learning rate, or is measured by it; optimizer={optimizer} has none "
+            "after its first step"
+        )
+        super().__init__(self.why)
+
+
 @dataclass(frozen=True)
 class Method:
     """What decides the steps of a run, besides the gradients.
 
     Raises:
-        ValueError: a schedule or a decay of an optimizer that has no learning rate for them, or a decay
-            of one that is evaluated elsewhere than where gradients are taken.
+        NoLearningRate: a schedule or a decay of an optimizer that has no learning rate for them.
+        ValueError: a decay of one that is evaluated elsewhere than where gradients are taken.
     """
 
     optimizer: Optimizer
@@ -29,16 +44,13 @@ class Method:
     wrapper: Wrapper = field(default_factory=Wrapper)
 
     def __post_init__(self) -> None:
-        if self.optimizer.rate is None:
+        if self.optimizer.rate not in {spec.name for spec in fields(self.optimizer)}:
             for words, is_used in (
                 (f"schedule={self.schedule.name}", self.is_scheduled),
                 ("optimizer.decoupled_decay", bool(np.any(self.wrapper.decoupled_decay))),
             ):
                 if is_used:
-                    raise ValueError(
-                        f"{words} changes the learning rate, or is measured by it; optimizer="
-                        f"{self.optimizer.name} has none after its first step"
-                    )
+                    raise NoLearningRate(words, self.optimizer.name)
         if self.optimizer.evaluates_elsewhere and np.any(self.wrapper.decoupled_decay):
             raise ValueError(
                 "optimizer.decoupled_decay shrinks where gradients are taken, and optimizer="

@@ -1,7 +1,7 @@
 """Rprop: a step size for each parameter, by whether its gradient keeps its sign."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -62,6 +62,8 @@ class Rprop(Optimizer):
     [[0.]]
     [[0.06]]
     """
+
+    rate: ClassVar[str | None] = None  # lr is the first step alone
 
     lr: Hyper = hyper(0.01, low=0, open_low=True)
     eta_minus: Hyper = hyper(0.5, low=0, high=1, open_low=True, open_high=True)

@@ -46,6 +46,7 @@ from experiments.request.settings import class_of, kinds
 from experiments.wording import counted
 from optim import ADAPTERS
 from optim.base import Optimizer
+from optim.method import NoLearningRate
 from optim.schedules import SCHEDULES
 from optim.wrapper import Wrapper
 
@@ -99,7 +100,7 @@ class Planner:
         """Return the requests of these jobs, and a line for each optimizer that some problems cannot have.
 
         Raises:
-            NotTogether: that holds of all of them.
+            NotTogether, NoLearningRate: that holds of all of them.
         """
         requests: list[Request] = []
         apart: dict[str, list[str]] = {}
@@ -107,7 +108,7 @@ class Planner:
             config = self.config_of(job)
             try:
                 requests.append(request_from(config, job.axes))
-            except NotTogether as error:
+            except (NotTogether, NoLearningRate) as error:
                 apart.setdefault(error.why, []).append(str(config.problem.name))
                 if sum(map(len, apart.values())) == len(jobs):
                     raise

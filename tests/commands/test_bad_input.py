@@ -177,7 +177,9 @@ def test_whatever_a_study_is_called_its_folder_is_below_the_results(study: str, 
 # --- What was found that way, and what is said ---
 
 NAMES = ", ".join(sorted({**OPTIMIZERS, **ADAPTERS}))
-NO_KEY = "there is no such key; there are optimizer, schedule, problem, +experiment, +suite, seed, "
+NO_KEY = (
+    "there is no such key; there are optimizer, schedule, problem, +experiment, +suite, +contenders, seed, "
+)
 GRAMMAR = "not of Hydra's grammar; a value with special characters needs quotes of its own"
 SAID: list[tuple[list[str], str]] = [
     (["~seed"], "~seed: no setting can be taken away; what is not written has its default"),

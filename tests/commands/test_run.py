@@ -233,6 +233,16 @@ def test_every_optimizer_by_glob(tmp_path: Path) -> None:
     assert len(runs) == sum(3 if "lr" in cls.hyperparameters() else 1 for cls in there)
 
 
+def test_a_rule_without_a_learning_rate_is_left_out_under_a_schedule(tmp_path: Path) -> None:
+    ended = here(tmp_path, "run", "-m", "optimizer=rprop,sgd", "schedule=constant,cosine", "steps=5")
+    assert ended.code == 0, ended.err
+    assert "optimizer=rprop has none after its first step; left out on quadratic, 1 cell" in ended.err
+    assert len(Store(tmp_path / "results" / "default").runs()) == 3
+    alone = here(tmp_path, "run", "optimizer=rprop", "schedule=cosine", "steps=5")
+    assert alone.code == 2
+    assert alone.err.startswith("error: schedule=cosine changes the learning rate")
+
+
 # --- Interpolations: the runs are those of single commands with the same words ---
 
 
@@ -290,7 +300,7 @@ BAD: list[tuple[list[str], str]] = [
     (["problem.foo=1"], "problem.foo=1: no problem has foo; there are a, activation, b, batch_size, c, "),
     (
         ["foo=1"],
-        "foo=1: there is no such key; there are optimizer, schedule, problem, +experiment, +suite, seed, ",
+        "foo=1: there is no such key; there are optimizer, schedule, problem, +experiment, +suite, +contenders, seed, ",
     ),
     (["-m", "foo=1,2"], "foo=1: there is no such key; there are optimizer, schedule, problem, +experiment, "),
     (

@@ -7,8 +7,9 @@ import pytest
 from contracts import different_fields
 
 from experiments.engine.minimize import minimize
-from optim import SGD, Adam, RMSprop
-from optim.method import Method
+from optim import OPTIMIZERS, SGD, Adam, RMSprop
+from optim.base import Optimizer
+from optim.method import Method, NoLearningRate
 from optim.schedules import SCHEDULES
 from optim.schedules.constant import Constant
 from optim.schedules.cosine import Cosine
@@ -142,3 +143,19 @@ def test_lengths_that_differ_are_refused_by_name() -> None:
         run(QuadraticFit(), SGD(), SEEDS, schedule=Cosine(final=np.zeros(3)))
     with pytest.raises(ValueError, match=r"Wrapper: averaging has shape \(2,\), but seeds have \(70,\)"):
         run(QuadraticFit(), SGD(), SEEDS, wrapper=Wrapper(averaging=np.zeros(2)))
+
+
+class Still(SGD):
+    """A rule that has no field of the name that a learning rate has by itself."""
+
+    rate = "step"
+
+
+@pytest.mark.parametrize("rule", [OPTIMIZERS["rprop"](), Still()], ids=lambda rule: type(rule).__name__)
+def test_a_schedule_of_a_rule_without_a_rate_is_refused(rule: Optimizer) -> None:
+    for schedule in (SCHEDULES["cosine"](), SCHEDULES["constant"](warmup=0.1)):
+        with pytest.raises(NoLearningRate, match=f"schedule={schedule.name} changes the learning rate"):
+            Method(rule, schedule)
+    with pytest.raises(NoLearningRate, match=r"optimizer\.decoupled_decay changes"):
+        Method(rule, SCHEDULES["constant"](), Wrapper(decoupled_decay=0.1))
+    assert not Method(rule).is_scheduled
