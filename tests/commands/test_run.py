@@ -300,7 +300,8 @@ BAD: list[tuple[list[str], str]] = [
     (["problem.foo=1"], "problem.foo=1: no problem has foo; there are a, activation, b, batch_size, c, "),
     (
         ["foo=1"],
-        "foo=1: there is no such key; there are optimizer, schedule, problem, +experiment, +suite, +contenders, seed, ",
+        "foo=1: there is no such key; there are optimizer, schedule, problem, +experiment, +suite, "
+        "+contenders, seed, ",
     ),
     (["-m", "foo=1,2"], "foo=1: there is no such key; there are optimizer, schedule, problem, +experiment, "),
     (
