@@ -69,6 +69,7 @@ def search_parts(chosen: pd.DataFrame, name: str = "selections") -> Iterator[Par
     """Yield what each search of a tuned study chose, and an alarm where that is at an edge of its space."""
     if chosen.empty:
         return
+    chosen = by_instance(chosen)
     flags = tuning.best_flags(chosen).columns
     winners = chosen[chosen[list(flags)].eq(True).any(axis=1)]
     searched = [key for key in winners if is_hyperparameter(key) and winners[key].nunique() > 1]
@@ -77,11 +78,19 @@ def search_parts(chosen: pd.DataFrame, name: str = "selections") -> Iterator[Par
     yield search_alarms(chosen)
 
 
+def by_instance(chosen: pd.DataFrame) -> pd.DataFrame:
+    """Return the trials of searches with what tells their problems apart in the name of each."""
+    more = [key for key in tuning.OF_INSTANCE if key in chosen]
+    return chosen.assign(problem=tables.constant_labels(chosen, more).astype(str))
+
+
 def search_alarms(chosen: pd.DataFrame) -> Text:
     """Return a line for each chosen value at the edge of its search space."""
+    keys = ["optimizer", "problem", "schedule", "space"]
     lines = [
-        f"{optimizer} on {problem}: {line}; tune.extend=3 widens it until the best is inside"
-        for (optimizer, problem), part in chosen.groupby(["optimizer", "problem"])
+        f"{optimizer} on {problem}{under}: {line}; tune.extend=3 widens it until the best is inside"
+        for (optimizer, problem, schedule, _), part in by_instance(chosen).groupby(keys)
+        for under in [f" under schedule={schedule}" if chosen["schedule"].nunique() > 1 else ""]
         for line in tuning.alarms(part.dropna(axis=1, how="all"), *space_and_limits(part, str(optimizer)))
     ]
     return bullet_list(lines) if lines else Text("No chosen value is at the edge of its search space.")

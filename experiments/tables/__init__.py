@@ -28,6 +28,7 @@ from experiments.tables.quartiles import QUARTILES
 from experiments.tables.varying import (
     LR,
     PAIR,
+    constant_labels,
     hyperparameters,
     instance_labels,
     labelled,
@@ -46,6 +47,7 @@ __all__ = [
     "best_settings",
     "by_setting",
     "cell",
+    "constant_labels",
     "divergence",
     "effective_rates",
     "hyperparameters",

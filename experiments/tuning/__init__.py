@@ -19,7 +19,7 @@ from experiments.tuning.search import (
     scaled,
     unit_points,
 )
-from experiments.tuning.selection import best_flags, best_points, budget_of, select
+from experiments.tuning.selection import OF_INSTANCE, best_flags, best_points, budget_of, select
 
 __all__ = [
     "DISTRIBUTIONS",
@@ -27,6 +27,7 @@ __all__ = [
     "METHODS",
     "MOST_SEEDS",
     "MOST_TRIALS",
+    "OF_INSTANCE",
     "Limits",
     "Search",
     "Space",

@@ -9,9 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from experiments.engine.backend import BACKEND
 from experiments.request.limits import FIRST_TUNING_SEED as FIRST_TUNING_SEED
 from experiments.request.settings import is_hyperparameter
 from experiments.tables import best_settings, by_setting
+
+OF_INSTANCE = ("steps", *BACKEND)
+"""What tells the searches of one optimizer on one problem apart, beside the problem's constants."""
 
 
 def select(pool: pd.DataFrame, runs: pd.DataFrame, measure: str, budgets: Sequence[int]) -> pd.DataFrame:
@@ -23,12 +27,13 @@ def select(pool: pd.DataFrame, runs: pd.DataFrame, measure: str, budgets: Sequen
         budgets: how many of the first trials compete; larger ones than there are trials
             mean all.
 
-    Columns: optimizer, problem, trial, the hyperparameters, runs, median, q25, q75, diverged,
-    stalled, and best_of_K (true or false) for each budget K.
+    Columns: optimizer, problem, its constants, steps, what computed them, trial, the hyperparameters,
+    runs, median, q25, q75, diverged, stalled, and best_of_K (true or false) for each budget K.
     """
     trials = len(pool) // pool["seed"].nunique()
     keys = list(filter(is_hyperparameter, map(str, pool)))
-    table = pool.iloc[:trials][["optimizer", *keys]].assign(trial=range(trials))
+    instance = [key for key in map(str, pool) if key in OF_INSTANCE or key.startswith("problem.")]
+    table = pool.iloc[:trials][["optimizer", *keys, *instance]].assign(trial=range(trials))
     scores = by_setting(runs, measure).drop(columns="optimizer")
     table = table.merge(scores, on=keys, how="left").sort_values("trial", ignore_index=True)
     for budget in sorted({min(budget, trials) for budget in budgets}):

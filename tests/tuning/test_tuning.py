@@ -1,6 +1,7 @@
 """Fair tuning: what is drawn, what is chosen, and that nothing is reported on the seeds that chose it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from command_line import here
 from omegaconf import OmegaConf
 
 from experiments import tuning
+from experiments.figures.parts import Table, Text
+from experiments.reports.study import search_parts
 from experiments.request.product import cell_of
 from experiments.store import Store
 from optim import OPTIMIZERS
@@ -201,6 +204,28 @@ def test_the_defaults_are_rerun_as_the_budget_of_none(tuned: Path) -> None:
     runs = Store(tuned / "t").runs()
     for name, part in runs[runs["seed"] < tuning.FIRST_TUNING_SEED].groupby("optimizer", observed=True):
         assert OPTIMIZERS[str(name)]().lr in set(part["optimizer.lr"])  # type: ignore[attr-defined]
+
+
+def test_searches_on_instances_and_under_schedules_are_told_apart(tmp_path: Path) -> None:
+    grid = ["optimizer=sgd", "problem=rosenbrock", "problem.dim=2,4", "schedule=constant,cosine", "steps=20"]
+    search = ["tune.trials=4", "tune.seeds=1", "tune.budgets=[4]", "schedule.search=null"]
+    ended = here(tmp_path, "tune", "-m", *grid, *search, "seed=0")
+    assert ended.code == 0, ended.err
+    chosen = Store(tmp_path / "results" / "default").selections()
+    apart = chosen.groupby(["problem.dim", "schedule"]).agg(
+        trials=("trial", "size"), best=("best_of_4", "sum")
+    )
+    assert apart["trials"].tolist() == [4, 4, 4, 4]
+    assert apart["best"].tolist() == [1, 1, 1, 1]
+    table, alarms = search_parts(chosen)
+    assert isinstance(table, Table)
+    assert isinstance(alarms, Text)
+    rows = table.frame[["problem", "schedule"]].astype(str)
+    assert sorted(rows.itertuples(index=False, name=None)) == [
+        (f"rosenbrock dim={dim}", schedule) for dim in (2, 4) for schedule in ("constant", "cosine")
+    ]
+    for line in alarms.text.splitlines():
+        assert re.search(r"sgd on rosenbrock dim=[24] under schedule=\w+: |at the edge of its search", line)
 
 
 def test_selections_by_other_code_are_left_out(tuned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
