@@ -54,7 +54,9 @@ def overrides_of(contender: Any) -> tuple[str, ...]:
 
 
 def as_words(value: Any) -> str:
-    """Return a search space as one types it in an override."""
+    """Return a value, a list or a mapping, as one types it in an override."""
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key}:{as_words(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{','.join(map(as_words, value))}]"
     return as_word(value)

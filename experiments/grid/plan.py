@@ -152,6 +152,8 @@ class Planner:
             if name in self.config and given:
                 raise ValueError(f"{given[0]} cannot be given beside +{name}, which lists the {group}s")
         chosen = [(*first, *second) for first, second in itertools.product(*lists.values())]
+        in_lists = tuple(f"{name}." for name in LISTS)  # what changes a list has changed it already
+        overrides = [o for o in overrides if not bare_key(o).startswith(in_lists)]
 
         def is_axis(chosen: Sequence[str], key: str) -> bool:
             return key not in between and self.is_number(chosen, key)

@@ -11,6 +11,7 @@ from command_line import ROOT, files, here
 from matplotlib.figure import Figure
 
 from experiments.grid.axes import values
+from experiments.grid.contenders import as_words
 from experiments.reports import page
 from experiments.store import Store
 from optim import OPTIMIZERS
@@ -31,7 +32,8 @@ NUMBERS = {f"optimizer.{name}" for cls in OPTIMIZERS.values() for name in cls.hy
 def reduced(path: Path) -> list[str]:
     """Return what makes an experiment small: two values of each axis, on every problem.
 
-    Of the problem's constants only the first keeps two values.
+    Of the problem's constants only the first keeps two values, of a suite the first instance is left, of
+    contenders the first two.
     """
     config = config_of(path)
     params = {key: str(text) for key, text in config["hydra"]["sweeper"]["params"].items()}
@@ -44,7 +46,23 @@ def reduced(path: Path) -> list[str]:
             arguments.append(f"{key}={','.join(text.split(',')[:2])}")
         elif key in NUMBERS:
             arguments.append(f"{key}={','.join(str(value) for value in values(key, text)[:2])}")
+    for group, (members, kept) in LISTS.items():
+        if listed := members_of(config, group, members):
+            arguments.append(f"{group}.{members}={as_words(listed[:kept])}")
     return arguments + (["tune.trials=2", "tune.budgets=[1,2]", "tune.seeds=1"] if "tune" in config else [])
+
+
+LISTS = {"suite": ("instances", 1), "contenders": ("optimizers", 2)}
+
+
+def members_of(config: dict[str, Any], group: str, members: str) -> list[Any]:
+    """Return what the suite or the contenders of an experiment list, nothing if it has none."""
+    named = [entry[f"/{group}"] for entry in config.get("defaults", []) if f"/{group}" in entry]
+    return [
+        member
+        for name in named
+        for member in config_of(ROOT / "conf" / group / f"{name}.yaml")[group][members]
+    ]
 
 
 def without_rendering(figure: Figure, stem: Path) -> None:
@@ -78,8 +96,12 @@ def check_runs(runs: pd.DataFrame, path: Path) -> None:
     """Assert that the reduced experiment ran, on all of its problems."""
     assert set(runs["steps"]) == {20}
     assert runs["loss"].notna().any()
-    problems = str(config_of(path)["hydra"]["sweeper"]["params"].get("problem", "quadratic"))
-    assert set(runs["problem"]) == set(problems.split(","))
+    config = config_of(path)
+    swept = str(config["hydra"]["sweeper"]["params"].get("problem", "quadratic")).split(",")
+    instances = members_of(config, "suite", "instances")[:1]
+    assert set(runs["problem"]) == ({instance["problem"] for instance in instances} or set(swept))
+    if contenders := members_of(config, "contenders", "optimizers")[:2]:
+        assert runs["optimizer"].nunique() == len(contenders)
 
 
 def check_report(store: Store) -> None:
