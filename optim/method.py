@@ -44,7 +44,7 @@ class Method:
     wrapper: Wrapper = field(default_factory=Wrapper)
 
     def __post_init__(self) -> None:
-        if self.optimizer.rate not in {spec.name for spec in fields(self.optimizer)}:
+        if not self.has_rate:
             for words, is_used in (
                 (f"schedule={self.schedule.name}", self.is_scheduled),
                 ("optimizer.decoupled_decay", bool(np.any(self.wrapper.decoupled_decay))),
@@ -59,9 +59,18 @@ class Method:
             )
 
     @property
+    def has_rate(self) -> bool:
+        """Whether there is a learning rate that a schedule can change."""
+        return self.optimizer.rate in {spec.name for spec in fields(self.optimizer)}
+
+    @property
     def is_scheduled(self) -> bool:
         """Whether the learning rate of any lane changes on the way."""
         return self.schedule.name != Constant.name or bool(np.any(self.schedule.warmup))
+
+    def factors(self, first: int, count: int, steps: int) -> NDArray[Any]:
+        """Return what the rate is multiplied by at so many updates from ``first`` on, (count, lanes or 1)."""
+        return np.asarray(self.schedule.factor(np.arange(first, first + count)[:, None], steps))
 
     @property
     def couples(self) -> bool:

@@ -26,6 +26,7 @@ from problems.base import Instance, Problem, Seeds
 MOST_ROWS = 128  # recorded in one call
 ROW_NUMBERS = 1 << 22  # of all rows of one call
 MOST_BATCHES = 256  # drawn at a time
+FACTORS = 1024  # of a schedule that are computed at a time, where no batches are drawn
 PRECISE = partial(jax.default_matmul_precision, "highest")  # by default a GPU rounds what it multiplies
 THREADS = "NPROC"
 """The variable by which XLA is told how many threads to start."""
@@ -121,12 +122,12 @@ class Block:
         backend: Backend,
     ) -> None:
         self.problem, self.seeds, self.width, self.backend = problem, seeds, width, backend
-        self.steps = np.int32(steps)
+        self.method, self.steps = method, steps
         instance = problem.instance(seeds)
         self.shape = instance.start.shape
         instance_form, data = taken_apart(instance)
-        rule_form, numbers = rule_apart(rule_of(method, problem, self.shape[0], steps), len(seeds))
-        rule = rule_form.filled(numbers, steps)
+        rule_form, numbers = rule_apart(rule_of(method, problem, self.shape[0]), len(seeds))
+        rule = rule_form.filled(numbers)
         self.fixed = {
             "instance": {name: value for name, value in data.items() if name in instance.BY_LANE},
             "rule": numbers,
@@ -134,9 +135,13 @@ class Block:
         }
         if rule.optimizer.needs_hessian:
             self.fixed["seeds"] = seeds
-        self.start = start_of(instance, rule, with_path)
+        self.start = start_of(instance, rule, method, with_path)
         first = problem.batches(seeds[:width], 0, 1)
-        self.ahead = 0 if first is None else min(MOST_BATCHES, max(1, BATCH_NUMBERS // first.size))
+        # Where each step has its batch, it has a factor too, if only 1: one program does for all schedules.
+        self.has_factors = method.is_scheduled or (first is not None and method.has_rate)
+        self.ahead = FACTORS if self.has_factors else 0
+        if first is not None:
+            self.ahead = min(MOST_BATCHES, max(1, BATCH_NUMBERS // first.size))
         columns = width * (2 * self.shape[0] if with_path else len(problem.metric_names) + 4)
         self.program = Program(
             instance=instance_form,
@@ -169,8 +174,8 @@ class Block:
             self.put(jax.tree.map(partial(chosen, lanes=lanes), part)) for part in (self.fixed, self.start)
         )
         stalled = None
-        for stretch, rows, batches in self.stretches(lanes, recorded):
-            group = {**fixed, "carry": carry, "batches": batches}
+        for stretch, rows, drawn in self.stretches(lanes, recorded):
+            group = {**fixed, **drawn, "carry": carry}
             carry, values, stalled = call(self.program, self.backend.device, stretch, self.shared, group)
             kept = {name: np.asarray(value)[: len(rows)] for name, value in values.items()}
             history.record(
@@ -180,7 +185,7 @@ class Block:
         return [np.asarray(end) for end in ends]
 
     def stretches(self, lanes: slice, recorded: NDArray[np.int64]) -> Iterator[tuple[Stretch, range, Any]]:
-        """Yield the stretches of all steps, the rows of the history that each records, and its batches."""
+        """Yield the stretches of all steps, the rows of the history that each records, and what is drawn."""
         last, most = int(recorded[-1]), self.program.rows
         length = self.ahead or last + 1
         for drawn in range(0, last + 1, length):
@@ -189,22 +194,35 @@ class Block:
             pauses = recorded[rows.start : rows.stop]
             if not len(pauses) or pauses[-1] != end:
                 pauses = np.append(pauses, end)
-            batches = self.drawn(lanes, drawn)
+            seen = self.drawn(lanes, drawn)
             for piece in range(0, len(pauses), most):
                 part = np.asarray(pauses[piece : piece + most], dtype=np.int32)
                 kept = rows[piece : piece + most]
                 ends = np.append(part, np.full(most - len(part), part[-1]))
                 wanted = np.arange(most) < len(kept)
                 yield (
-                    Stretch(np.int32(first), np.int32(drawn), ends, wanted, np.int32(len(part)), self.steps),
+                    Stretch(np.int32(first), np.int32(drawn), ends, wanted, np.int32(len(part))),
                     kept,
-                    batches,
+                    seen,
                 )
                 first = int(part[-1])
 
-    def drawn(self, lanes: slice, first: int) -> Any:
-        """Return the batches of the coming steps from this one on, on the device, or None."""
-        return self.put(self.problem.batches(self.seeds[lanes], first, self.ahead)) if self.ahead else None
+    def drawn(self, lanes: slice, first: int) -> dict[str, Any]:
+        """Return what the coming steps see from this one on, on the device.
+
+        That is their ``batches``, and the ``factors`` of their rates, (steps, lanes), or None.
+        """
+        batches = (
+            self.problem.batches(self.seeds[lanes], first, self.ahead) if self.program.stochastic else None
+        )
+        return {"batches": self.put(batches), "factors": self.put(self.factors(lanes, first))}
+
+    def factors(self, lanes: slice, first: int) -> NDArray[Any] | None:
+        """Return the factors of the steps from this one on; step 1 is the first update."""
+        if not self.has_factors:
+            return None
+        factors = self.method.take(lanes).factors(first - 1, self.ahead, self.steps)
+        return np.broadcast_to(factors, (self.ahead, self.width))
 
     def put(self, tree: Any) -> Any:
         """Return arrays, floats of the type that is asked for; on a GPU, so that they go there once."""
@@ -217,12 +235,13 @@ class Block:
         return arrays if self.backend.device == "cpu" else jax.device_put(arrays)
 
 
-def start_of(instance: Instance, rule: Rule, with_path: bool) -> Carry:
+def start_of(instance: Instance, rule: Rule, method: Method, with_path: bool) -> Carry:
     """Return what is carried before step 0, which evaluates the start."""
     params, lanes = instance.start, instance.start.shape[1]
     none = np.zeros_like(params)
     state = rule.init(params)
-    after = rule.update(none, state, params, rule.factor(0))[1]  # whose shapes and types the state is to have
+    factor = method.factors(0, 1, 1)[0] if method.is_scheduled else None
+    after = rule.update(none, state, params, factor)[1]  # whose shapes and types the state is to have
     return Carry(
         params=params,
         grads=none,

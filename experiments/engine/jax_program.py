@@ -1,6 +1,7 @@
 """The loop over steps as JAX compiles it: the same formulas, a program for each form of problem and rule.
 
-Steps, hyperparameters, data and seeds are its arguments; it computes a fixed number of lanes.
+Steps, hyperparameters, rates of a schedule, data and seeds are its arguments; it computes a fixed
+number of lanes.
 """
 
 from __future__ import annotations
@@ -69,11 +70,10 @@ class Stretch(NamedTuple):
 
     Attributes:
         first: the step before.
-        drawn: the step that the first of the batches belongs to.
+        drawn: the step that the first of the batches, and of the schedule's factors, belongs to.
         ends: (rows,), the steps at which it pauses; the same again where there are fewer.
         recorded: (rows,), whether a row is recorded there.
         count: how many pauses there are.
-        steps: of the whole run.
     """
 
     first: Any
@@ -81,7 +81,6 @@ class Stretch(NamedTuple):
     ends: Any
     recorded: Any
     count: Any
-    steps: Any
 
 
 @dataclass(frozen=True)
@@ -103,19 +102,21 @@ class Program:
     rows: int
     in_one_call: bool
 
-    def parts(self, group: Mapping[str, Any], shared: Mapping[str, Any], steps: Any) -> tuple[Instance, Rule]:
+    def parts(self, group: Mapping[str, Any], shared: Mapping[str, Any]) -> tuple[Instance, Rule]:
         """Return instance and rule of a group of lanes, their numbers being traced."""
         instance = self.instance.filled({**shared, **group["instance"]})
-        return instance, self.rule.filled(group["rule"], steps)
+        return instance, self.rule.filled(group["rule"])
 
     def advance(self, stretch: Stretch, shared: Any, group: Any) -> tuple[Carry, dict[str, Any], Any]:
         """Return what a group carries after a stretch, its rows, and which lanes have stalled."""
-        instance, rule = self.parts(group, shared, stretch.steps)
-        batches = group["batches"]
+        instance, rule = self.parts(group, shared)
 
         def step(number: Any, carry: Carry) -> Carry:
-            batch = None if batches is None else batches[number - stretch.drawn]
-            return self.stepped(instance, rule, number, batch, carry, group.get("seeds"))
+            batch, factor = (
+                None if drawn is None else drawn[number - stretch.drawn]
+                for drawn in (group["batches"], group["factors"])
+            )
+            return self.stepped(instance, rule, number, batch, factor, carry, group.get("seeds"))
 
         def pause(row: Any, before: Any) -> Any:
             carry, at, rows = before
@@ -137,11 +138,11 @@ class Program:
         carry, _, rows = jax.lax.fori_loop(0, stretch.count, pause, (group["carry"], stretch.first, rows))
         return carry, rows, (carry.diverged_at < 0) & overflowed(carry.state, carry.loss.shape)
 
-    def stepped(self, instance: Any, rule: Rule, number: Any, batch: Any, carry: Carry, seeds: Any) -> Carry:
+    def stepped(
+        self, instance: Any, rule: Rule, number: Any, batch: Any, factor: Any, carry: Carry, seeds: Any
+    ) -> Carry:
         """Return what is carried on after one step."""
-        updates, state = rule.update(
-            carry.grads, carry.state, carry.params, rule.factor(number - 1), carry.hessian
-        )
+        updates, state = rule.update(carry.grads, carry.state, carry.params, factor, carry.hessian)
         is_step = number > 0  # step 0 is the start: it moves nothing
         moved = jnp.where(is_step, carry.params + updates, carry.params)
         state = jax.tree.map(lambda new, old: jnp.where(is_step, new, old), state, carry.state)

@@ -44,10 +44,11 @@ def run_block(
     instance, method = problem.instance(seeds[padded]), method.take(padded)
     if backend.dtype != "float64":
         instance, method = narrowed(instance, method, backend.dtype)
-    rule = rule_of(method, problem, len(instance.start), int(recorded[-1]))
+    rule = rule_of(method, problem, len(instance.start))
+    factors = factors_of(method, int(recorded[-1]))
     with BLAS.limit(limits=1):
         batches = Batches(problem, seeds[padded], backend)
-        trace = advance(instance, rule, batches, recorded, problem.metric_names, with_path)
+        trace = advance(instance, rule, batches, factors, recorded, problem.metric_names, with_path)
     seconds = np.full(len(padded), (time.perf_counter() - began) / lanes)
     return select(replace(trace, seconds=seconds), slice(0, lanes))
 
@@ -101,11 +102,15 @@ def advance(
     instance: Instance,
     rule: Rule,
     batches: Batches,
+    factors: Iterator[Any],
     recorded: NDArray[np.int64],
     metrics: tuple[str, ...],
     with_path: bool,
 ) -> Trace:
-    """Take the steps. The arrays made here are this function's own, and it fills them in."""
+    """Take the steps, at a rate multiplied by the next of the factors, or as it is for None.
+
+    The arrays made here are this function's own, and it fills them in.
+    """
     knows_loss = instance.loss_is_exact or not batches.are_there
     elsewhere = rule.evaluates_elsewhere
     params = point = instance.start
@@ -122,7 +127,6 @@ def advance(
     ladder = Ladder(loss - instance.minimum)
     history = History(params.shape, len(recorded), metrics, with_path)
     history.record(0, measured(instance, loss, all_grads, params), params, None)
-    factors = factors_of(rule, int(recorded[-1]))
     rows = {int(step): row for row, step in enumerate(recorded)}
     for step in range(1, int(recorded[-1]) + 1):
         updates, state = rule.update(grads, state, params, next(factors))
@@ -158,12 +162,15 @@ def advance(
     return history.trace(recorded, ends, best_loss, diverged_at, stalled, ladder.hits)
 
 
-def factors_of(rule: Rule, steps: int) -> Iterator[Any]:
-    """Yield what the learning rate is multiplied by at each update: many are computed at a time."""
-    if rule.schedule is None:
+def factors_of(method: Method, steps: int) -> Iterator[Any]:
+    """Yield what the learning rate is multiplied by at each update, None without a schedule.
+
+    Many are computed at a time.
+    """
+    if not method.is_scheduled:
         yield from repeat(None)
     for first in range(0, steps, FACTORS):
-        yield from rule.factor(np.arange(first, min(first + FACTORS, steps))[:, None])
+        yield from method.factors(first, FACTORS, steps)
 
 
 def clearly_finite(*arrays: Array) -> bool:

@@ -1,4 +1,4 @@
-"""What the loops apply at each step: an optimizer with its schedule and wrapper, on a problem's arrays."""
+"""What the loops apply at each step: an optimizer with its wrapper, on a problem's arrays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from array_api_compat import array_namespace
 from experiments.engine.records import Form, taken_apart
 from optim.base import Hyper, LayerOptimizer, Optimizer, TreeOptimizer
 from optim.method import Method
-from optim.schedules.base import Schedule
 from optim.wrapper import Wrapper, is_on
 from problems.base import Array, Layout, Problem
 
@@ -29,16 +28,12 @@ class Rule:
     """An optimizer on its way through the steps of a run.
 
     Attributes:
-        schedule: None where the learning rate stays what it is.
         layout: the shapes of the problem's arrays, in the order of the flat parameters.
-        steps: of the run.
     """
 
     optimizer: Optimizer
-    schedule: Schedule | None
     wrapper: Wrapper
     layout: tuple[tuple[str, tuple[int, ...]], ...]
-    steps: Any
 
     @property
     def evaluates_elsewhere(self) -> bool:
@@ -51,10 +46,6 @@ class Rule:
         if isinstance(self.optimizer, LayerOptimizer):
             return State({n: self.optimizer.init(a) for n, a in self.arrays(params).items()}, average)
         return State(self.optimizer.init(self.seen(params)), average)
-
-    def factor(self, step: Any) -> Any:
-        """Return what the schedule multiplies the learning rate by at an update, from 0; None without one."""
-        return None if self.schedule is None else self.schedule.factor(step, self.steps)
 
     def update(
         self,
@@ -128,11 +119,10 @@ class Rule:
         return joined
 
 
-def rule_of(method: Method, problem: Problem, dim: int, steps: Any) -> Rule:
+def rule_of(method: Method, problem: Problem, dim: int) -> Rule:
     """Return a method on a problem with so many parameters; all lanes of it have the same parts on."""
     layout: Layout = problem.layout or {"params": (dim,)}
-    schedule = method.schedule if method.is_scheduled else None
-    return Rule(method.optimizer, schedule, method.wrapper, tuple(layout.items()), steps)
+    return Rule(method.optimizer, method.wrapper, tuple(layout.items()))
 
 
 class NotTogether(ValueError):
@@ -164,41 +154,35 @@ class RuleForm:
     """What a compiled program hangs on of a rule.
 
     Attributes:
-        optimizer, schedule, wrapper: their forms; a part of the wrapper that is off is a part of its form.
+        optimizer, wrapper: their forms; a part of the wrapper that is off is a part of its form.
         layout: the rule's.
     """
 
     optimizer: Form
-    schedule: Form | None
     wrapper: Form
     layout: tuple[tuple[str, tuple[int, ...]], ...]
 
-    def filled(self, numbers: Any, steps: Any) -> Rule:
+    def filled(self, numbers: Any) -> Rule:
         """Return the rule with these numbers, by part, which may be traced."""
         return Rule(
-            self.optimizer.filled(numbers["optimizer"]),
-            None if self.schedule is None else self.schedule.filled(numbers["schedule"]),
-            self.wrapper.filled(numbers["wrapper"]),
-            self.layout,
-            steps,
+            self.optimizer.filled(numbers["optimizer"]), self.wrapper.filled(numbers["wrapper"]), self.layout
         )
 
     @property
     def forms(self) -> tuple[Form, ...]:
         """The forms of its parts."""
-        return tuple(form for form in (self.optimizer, self.schedule, self.wrapper) if form is not None)
+        return self.optimizer, self.wrapper
 
 
 def rule_apart(rule: Rule, lanes: int) -> tuple[RuleForm, dict[str, dict[str, Array]]]:
     """Return a rule as its form and its numbers, an array (lanes,) each."""
     optimizer, numbers = taken_apart(rule.optimizer)
-    schedule, rates = taken_apart(rule.schedule) if rule.schedule is not None else (None, {})
     on = {
         spec.name: value for spec in fields(rule.wrapper) if is_on(value := getattr(rule.wrapper, spec.name))
     }
     off = tuple((spec.name, 0.0) for spec in fields(rule.wrapper) if spec.name not in on)
-    form = RuleForm(optimizer, schedule, Form(Wrapper, off), rule.layout)
-    parts = {"optimizer": numbers, "schedule": rates, "wrapper": on}
+    form = RuleForm(optimizer, Form(Wrapper, off), rule.layout)
+    parts = {"optimizer": numbers, "wrapper": on}
     return form, {
         part: {name: np.broadcast_to(value, lanes) for name, value in values.items()}
         for part, values in parts.items()

@@ -13,7 +13,10 @@ from experiments.engine import programs
 from experiments.engine.minimize import minimize
 from experiments.engine.trace import Trace
 from optim import SGD
-from problems import QuadraticFit
+from optim.schedules.constant import Constant
+from optim.schedules.cosine import Cosine
+from optim.schedules.step import StepDecay
+from problems import LogisticRegression, QuadraticFit
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +58,19 @@ def test_steps_hyperparameters_and_seeds_need_no_other_program(folder: Path) -> 
         QuadraticFit(), SGD(lr=np.array([0.1, 0.2])), np.array([7, 9]), steps=900, points=60, engine="jax"
     )
     assert len(list(folder.iterdir())) == 1
+
+
+def test_schedules_share_a_program_and_with_batches_no_schedule_shares_it_too(folder: Path) -> None:
+    for problem, programs_needed in ((QuadraticFit(), 2), (LogisticRegression(data="wine", batch_size=8), 1)):
+        before = len(list(folder.glob("*")))
+        for schedule in (
+            Constant(),
+            Constant(warmup=0.5),
+            Cosine(),
+            StepDecay(gamma=np.linspace(0.1, 0.9, 5)),
+        ):
+            minimize(problem, SGD(lr=0.01), np.arange(5), steps=7, schedule=schedule, engine="jax")
+        assert len(list(folder.glob("*"))) == before + programs_needed
 
 
 def test_another_type_or_option_or_constant_needs_another(folder: Path) -> None:

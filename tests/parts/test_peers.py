@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from functools import cache
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -127,10 +128,11 @@ def test_what_is_compared_over_fewer_steps_magnifies_the_smallest_change_beyond_
     nudges[:, 0] = 0
     instance = replace(instance, start=instance.start + 1e-15 * nudges)
     method = Method(OPTIMIZERS[SETTINGS[setting].optimizer](**hyperparameters(setting, problem)))
-    rule = rule_of(method, made, len(instance.start), STEPS[-1])
+    rule = rule_of(method, made, len(instance.start))
     batches = Batches(made, seeds, Backend())
     with np.errstate(all="ignore"):  # as minimize has it
-        path = advance(instance, rule, batches, np.array([0, *STEPS]), made.metric_names, True).path[1:]
+        trace = advance(instance, rule, batches, repeat(None), np.array([0, *STEPS]), made.metric_names, True)
+    path = trace.path[1:]
     moved = difference(path.swapaxes(1, 2), path[:, None, :, 0]).max(axis=1)
     last = comparable(setting, problem)
     assert (moved[:last] < TOLERANCE).all()
