@@ -1,4 +1,4 @@
-"""Run every experiment on the article, decide every claim, and write one report."""
+"""Run every experiment on the article, or on what others found, decide every claim, and write one report."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from rich.table import Table as TerminalTable
 
 from experiments.claims import CLAIMS
+from experiments.claims.base import ARTICLE
 from experiments.command_line.command import bad_input_ends_here, command, disk_errors_end_here, fail
 from experiments.command_line.terminal import print_table
 from experiments.reports.article import Task, all_made, opening_parts
@@ -21,17 +22,20 @@ from experiments.reports.sources import write_index
 
 @disk_errors_end_here()
 def reproduce(config: DictConfig) -> Path:
-    """Write results/article: report.md, claims.csv, tables and figures."""
-    names = checked_claims(config.claims, config.sections.claims)
-    beside = dict(config.sections.beside) if config.claims is None else {}
+    """Write results/article, or the folder that ``of`` names: report.md, claims.csv, tables and figures."""
+    sections_of = checked_report(config.of, config.sections)
+    names = checked_claims(config.claims, sections_of.claims, config.of)
+    beside = dict(sections_of.beside) if config.claims is None else {}
     results = Path(config.results)
     experiments = {name: CLAIMS[name].experiment for name in names} | {name: name for name in beside}
     grids = all_run(list(dict.fromkeys([*beside, *experiments.values()])), beside, results)
-    tasks = [Task(name, e, grids[e], results, beside.get(name, "")) for name, e in experiments.items()]
+    folder = results / config.of
+    tasks = [
+        Task(name, e, grids[e], results, folder, beside.get(name, "")) for name, e in experiments.items()
+    ]
     sections = all_made(tasks)
     verdicts = pd.concat([section.verdict for section in sections if len(section.verdict)], ignore_index=True)
-    folder = results / "article"
-    head = [written(folder, part) for part in opening_parts(verdicts, sections)]
+    head = [written(folder, part) for part in opening_parts(sections_of.title, folder, verdicts, sections)]
     path = write_text(folder, [*head, *(text for section in sections for text in section.paragraphs)])
     write_index(folder, [section.index for section in sections])
     verdicts.to_csv(folder / "claims.csv", index=False, float_format="%.6g")
@@ -49,16 +53,25 @@ def all_run(experiments: Sequence[str], long: Iterable[str], results: Path) -> d
         fail(f"{error}")
 
 
-def checked_claims(names: Any, first: Sequence[str]) -> list[str]:
-    """Return the claims asked for, all by default, in their order; bad input ends the command.
+def checked_report(of: Any, sections: DictConfig) -> DictConfig:
+    """Return what a report's sections are; one that is not there ends the command."""
+    if of not in sections:
+        fail(f"of must be one of {', '.join(map(str, sections))}, got {of!r}")
+    found: DictConfig = sections[of]
+    return found
 
-    ``first`` are those that come first in a report; a claim that is not among them comes after.
+
+def checked_claims(names: Any, first: Sequence[str], of: str = ARTICLE) -> list[str]:
+    """Return the claims of a report asked for, all by default, in their order; bad input ends the command.
+
+    ``first`` are those that come first in the report; a claim that is not among them comes after.
     """
-    order = [*(name for name in first if name in CLAIMS), *(name for name in CLAIMS if name not in first)]
+    there = [name for name, claim in CLAIMS.items() if claim.of == of]
+    order = [*(name for name in first if name in there), *(name for name in there if name not in first)]
     if names is None:
         return order
     asked = list(names) if isinstance(names, Sequence) and not isinstance(names, str) else [names]
-    unknown = [name for name in asked if name not in CLAIMS]
+    unknown = [name for name in asked if name not in there]
     if unknown or not asked:
         got = repr(unknown[0]) if unknown else "none"
         fail(f"claims must be among {', '.join(order)}, as claims=[{order[0]}], got {got}")

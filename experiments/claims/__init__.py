@@ -1,4 +1,4 @@
-"""The article's claims, each in a file of its own; every file in this folder is registered."""
+"""The claims, each in a file of its own; every file in this folder is registered."""
 
 from importlib import import_module
 from pkgutil import iter_modules

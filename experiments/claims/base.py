@@ -22,6 +22,8 @@ CLAIMS: dict[str, Claim] = {}
 PICTURES: dict[str, Callable[[Evidence], Iterator[Part]]] = {}
 """What draws the pictures of a claim, and yields the tables beside them, under the claim's id."""
 
+ARTICLE = "article"
+
 RESAMPLES = 2000
 FEWER_RESAMPLES = 400  # for the many cells of a map
 
@@ -164,7 +166,8 @@ class Claim:
     """A statement, the experiment that tests it, and the rule that decides.
 
     Attributes:
-        statement: what the article says.
+        of: whose claim it is: ``article``, or the name of another report.
+        statement: what is claimed.
         experiment: the name of its file in conf/experiment.
         predicate: the rule in words, written down before the run.
         revised: what was changed in rule or experiment after a first look at runs; empty if nothing.
@@ -172,6 +175,7 @@ class Claim:
     """
 
     id: str
+    of: str
     statement: str
     experiment: str
     predicate: str
@@ -180,12 +184,12 @@ class Claim:
 
 
 def claim(
-    id: str, *, statement: str, experiment: str, predicate: str, revised: str = ""
+    id: str, *, statement: str, experiment: str, predicate: str, revised: str = "", of: str = ARTICLE
 ) -> Callable[[Callable[[Evidence], Finding]], Callable[[Evidence], Finding]]:
     """Enter the decorated rule in ``CLAIMS``."""
 
     def enter(decide: Callable[[Evidence], Finding]) -> Callable[[Evidence], Finding]:
-        CLAIMS[id] = Claim(id, statement, experiment, predicate, revised, decide)
+        CLAIMS[id] = Claim(id, of, statement, experiment, predicate, revised, decide)
         return decide
 
     return enter

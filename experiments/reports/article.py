@@ -1,4 +1,4 @@
-"""The report on the article: a section for each claim and each experiment beside them."""
+"""A report on claims, as the article's: a section for each claim and each experiment beside them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from experiments.claims import CLAIMS, PICTURES, Claim, Evidence, Finding
+from experiments.claims.base import ARTICLE
 from experiments.figures.parts import Part, Table, Text
 from experiments.grid.experiment import question_of
 from experiments.grid.pool import Pool, cores
@@ -29,6 +30,7 @@ class Task:
         name: of a claim, or of an experiment beside the claims.
         experiment: whose runs it reads.
         results: the folder that holds the studies.
+        folder: of the report.
         heading: of an experiment beside the claims; empty for a claim.
     """
 
@@ -36,6 +38,7 @@ class Task:
     experiment: str
     grid: Grid
     results: Path
+    folder: Path
     heading: str = ""
 
 
@@ -72,7 +75,7 @@ def start_quietly() -> None:
 
 def made(task: Task) -> Made:
     """Decide a claim, or show an experiment, and write the files of its section."""
-    evidence, folder = task.grid.evidence(task.results), task.results / "article"
+    evidence, folder = task.grid.evidence(task.results), task.folder
     if task.heading:
         parts = [*further_parts(task, evidence)]
         verdict = verdict_table([])
@@ -93,15 +96,20 @@ def command_of(experiment: str) -> str:
 # The report
 
 
-def opening_parts(verdicts: pd.DataFrame, sections: Sequence[Made]) -> Iterator[Part]:
+def opening_parts(
+    title: str, folder: Path, verdicts: pd.DataFrame, sections: Sequence[Made]
+) -> Iterator[Part]:
     """Yield the head of the report: what it is, how to get from a number to its runs, and the verdicts."""
-    yield Text("# The article's claims about RMSprop, tested")
+    yield Text(f"# {title}")
+    is_article = folder.name == ARTICLE
+    command = "python -m experiments.reproduce" + ("" if is_article else f" of={folder.name}")
+    report = "" if is_article else f', "results/{folder.name}"'
     yield Text(
         "Each claim was turned into an experiment and a rule; the rule alone decides. Rules were written "
         "before the runs; where a first look led to a change, the section says what was changed. An "
         "interval is a 95 % confidence interval over seeds or runs. A run that diverged counts as infinitely "
         "bad and is never dropped. Steps are gradient evaluations; suboptimality is the loss above its "
-        "minimum. `python -m experiments.reproduce` makes this page anew."
+        f"minimum. `{command}` makes this page anew."
     )
     example = sections[0].index["table"].iloc[-1]
     yield Text(
@@ -112,7 +120,7 @@ def opening_parts(verdicts: pd.DataFrame, sections: Sequence[Made]) -> Iterator[
     )
     yield Text(
         "```python\nfrom experiments.reports.sources import runs_behind\n\n"
-        f'runs_behind("{example}")[["run", "optimizer", "problem", "seed"]]\n```'
+        f'runs_behind("{example}"{report})[["run", "optimizer", "problem", "seed"]]\n```'
     )
     columns = ["claim", "statement", "verdict", "effect", "low", "high", "unit"]
     yield Text(table_text(verdicts[columns]))
