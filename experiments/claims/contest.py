@@ -182,6 +182,17 @@ def rank_table(contest: Contest) -> pd.DataFrame:
     return table.sort_values(table.columns[-1], ignore_index=True)
 
 
+def ranks_by_cell(contest: Contest, budget: int) -> pd.DataFrame:
+    """Return the rank of each contender in each cell: problem, schedule, optimizer, rank."""
+    found = ranks(contest.at(budget), np.arange(contest.seeds)[None])[0]
+    rows = [
+        (*cell, name, rank)
+        for cell, in_cell in zip(contest.cells, found, strict=True)
+        for name, rank in zip(contest.contenders, in_cell, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=[*CELL, "optimizer", "rank"])
+
+
 def winner_table(contest: Contest, budget: int) -> pd.DataFrame:
     """Return the best contender of each cell: problem, schedule, best, median loss, the second, its loss."""
     middle = medians(contest.at(budget), np.arange(contest.seeds)[None])[0]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
-from experiments.claims.base import Evidence, Finding, Verdict, claim
+from experiments import figures
+from experiments.claims.base import Evidence, Finding, Verdict, claim, pictures
 from experiments.claims.contest import (
     ABSENT,
     DEFAULTS,
@@ -16,7 +19,9 @@ from experiments.claims.contest import (
     interval,
     medians,
     otherwise,
+    ranks_by_cell,
 )
+from experiments.figures.parts import Part, Picture
 
 HALF = 0.5
 
@@ -50,6 +55,14 @@ def decide(evidence: Evidence) -> Finding:
         variants=(each for each in otherwise(contest, verdict, budget) if each.otherwise != "defaults"),
         absent=ABSENT,
     )
+
+
+@pictures("defaults_suffice")
+def draw(evidence: Evidence) -> Iterator[Part]:
+    """Yield the ranks of all at their defaults."""
+    table = ranks_by_cell(contest_of(evidence), DEFAULTS)
+    caption = "Ranks by the median of the final loss, each at its defaults"
+    yield Picture("defaults_suffice_ranks", caption, figures.rank_map(table), table)
 
 
 def not_worse(contest: Contest, budget: int, draws: Draws) -> Array:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from experiments.claims.base import Evidence, Finding, Verdict, claim
+from experiments import figures
+from experiments.claims.base import Evidence, Finding, Verdict, claim, pictures
 from experiments.claims.contest import (
     ABSENT,
     Array,
@@ -15,8 +18,10 @@ from experiments.claims.contest import (
     otherwise,
     rank_table,
     ranks,
+    ranks_by_cell,
     winner_table,
 )
+from experiments.figures.parts import Part, Picture
 from experiments.wording import counted
 
 AGREE = 0.7
@@ -55,6 +60,16 @@ def decide(evidence: Evidence) -> Finding:
         variants=otherwise(contest, verdict, budget),
         absent=ABSENT,
     )
+
+
+@pictures("problem_dependence")
+def draw(evidence: Evidence) -> Iterator[Part]:
+    """Yield the ranks of all on all problems."""
+    contest = contest_of(evidence)
+    budget = contest.budgets[-1]
+    table = ranks_by_cell(contest, budget)
+    caption = f"Ranks by the median of the final loss, each tuned with {budget} trials"
+    yield Picture("problem_dependence_ranks", caption, figures.rank_map(table), table)
 
 
 def concordance(contest: Contest, budget: int, draws: Draws) -> Array:

@@ -13,6 +13,7 @@ from experiments.figures.lr_sensitivity_normalised import lr_sensitivity_normali
 from experiments.figures.paired_differences import paired_differences
 from experiments.figures.paths import Landscape, paths
 from experiments.figures.profiles import profiles
+from experiments.figures.rank_map import rank_map
 from experiments.figures.runtime_distributions import runtime_distributions
 from experiments.figures.schedules import schedules
 from experiments.figures.style import STYLE
@@ -33,6 +34,7 @@ __all__ = [
     "paired_differences",
     "paths",
     "profiles",
+    "rank_map",
     "runtime_distributions",
     "schedules",
 ]
