@@ -39,7 +39,7 @@ Arrays = dict[str, np.ndarray]
 
 def rule_on_shapes(optimizer: Optimizer) -> Rule:
     """Return the optimizer on the arrays of the small problem."""
-    return Rule(optimizer, None, Wrapper(), tuple(SHAPES.items()), STEPS)
+    return Rule(optimizer, Wrapper(), tuple(SHAPES.items()))
 
 
 def split(column: np.ndarray) -> Arrays:
@@ -241,7 +241,7 @@ def test_arrays_do_not_see_each_other(case: Case) -> None:
     first = 0
     for name, shape in SHAPES.items():
         part = slice(first, first := first + int(np.prod(shape)))
-        alone = Rule(optimizer, None, Wrapper(), ((name, shape),), STEPS)
+        alone = Rule(optimizer, Wrapper(), ((name, shape),))
         place, state = params[part], alone.init(params[part])
         for step, grad in enumerate(grads):
             updates, state = alone.update(grad[part], state, place, None)
