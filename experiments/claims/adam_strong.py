@@ -13,6 +13,7 @@ from experiments.claims.contest import (
     rank_table,
     ranks,
 )
+from experiments.wording import counted
 
 ADAM = "adam"
 BEST_SHARE = 1 / 3
@@ -34,13 +35,14 @@ def decide(evidence: Evidence) -> Finding:
     contest = contest_of(evidence)
     tuned = [budget for budget in contest.budgets if budget != DEFAULTS]
     rank = mean_rank(contest, tuned[-1])
+    among = counted(len(contest.contenders), "optimizer")
     return Finding(
         verdict=verdict(contest, tuned),
         effect=rank,
-        unit=f"mean rank of Adam among {len(contest.contenders)}, tuned with the most trials",
+        unit=f"mean rank of Adam among {among}, tuned with the most trials",
         evidence=(
-            f"Adam's mean rank among {len(contest.contenders)} optimizers is "
-            + ", ".join(f"{mean_rank(contest, budget)} with {budget} trials" for budget in tuned)
+            f"Adam's mean rank among {among} is "
+            + ", ".join(f"{mean_rank(contest, budget)} with {counted(budget, 'trial')}" for budget in tuned)
             + f"; at defaults it is {mean_rank(contest, DEFAULTS)}.{contest.said_of_holes()}"
         ),
         tables={"Mean ranks": rank_table(contest)},

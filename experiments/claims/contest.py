@@ -165,18 +165,21 @@ def otherwise(contest: Contest, decide: Callable[[Contest, int], Verdict], budge
     """Yield the verdicts at other budgets, and under each schedule alone."""
     for other in contest.budgets:
         if other != budget:
-            made = f"{other} trials" if other else "defaults"
-            yield Variant("budget", made, decide(contest, other))
+            yield Variant("budget", made_with(other), decide(contest, other))
     for schedule in contest.schedules if len(contest.schedules) > 1 else ():
         yield Variant("schedules", f"{schedule} alone", decide(contest.under(schedule), budget))
+
+
+def made_with(budget: int) -> str:
+    """Say what the settings of a budget were chosen with: "defaults", or so many trials."""
+    return counted(budget, "trial") if budget != DEFAULTS else "defaults"
 
 
 def rank_table(contest: Contest) -> pd.DataFrame:
     """Return the mean rank of each contender over the cells: optimizer, a column for each budget."""
     everything = np.arange(contest.seeds)[None]
     found = {
-        (f"{budget} trials" if budget else "defaults"): ranks(contest.at(budget), everything)[0].mean(axis=0)
-        for budget in contest.budgets
+        made_with(budget): ranks(contest.at(budget), everything)[0].mean(axis=0) for budget in contest.budgets
     }
     table = pd.DataFrame({"optimizer": contest.contenders, **found})
     return table.sort_values(table.columns[-1], ignore_index=True)

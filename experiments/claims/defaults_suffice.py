@@ -22,6 +22,7 @@ from experiments.claims.contest import (
     ranks_by_cell,
 )
 from experiments.figures.parts import Part, Picture
+from experiments.wording import counted
 
 HALF = 0.5
 
@@ -48,7 +49,7 @@ def decide(evidence: Evidence) -> Finding:
         effect=share,
         unit="share of cases in which the best of the others' defaults is at least as good as one tuned",
         evidence=(
-            f"The best of {len(contest.contenders) - 1} defaults is at least as good as one tuned "
+            f"The best of {counted(len(contest.contenders) - 1, 'default')} is at least as good as one tuned "
             f"optimizer in a share {share} of the cases.{contest.said_of_holes()}"
         ),
         tables={"Where the best default is at least as good": share_table(contest)},
@@ -92,7 +93,7 @@ def share_table(contest: Contest) -> pd.DataFrame:
     draws = np.arange(contest.seeds // 2)[None]
     instances = [instance for instance, _ in contest.cells]
     shares = {
-        f"{budget} trials": pd.Series(not_worse(contest, budget, draws)[0].mean(axis=1))
+        counted(budget, "trial"): pd.Series(not_worse(contest, budget, draws)[0].mean(axis=1))
         .groupby(instances)
         .mean()
         for budget in contest.budgets

@@ -68,7 +68,7 @@ def draw(evidence: Evidence) -> Iterator[Part]:
     contest = contest_of(evidence)
     budget = contest.budgets[-1]
     table = ranks_by_cell(contest, budget)
-    caption = f"Ranks by the median of the final loss, each tuned with {budget} trials"
+    caption = f"Ranks by the median of the final loss, each tuned with {counted(budget, 'trial')}"
     yield Picture("problem_dependence_ranks", caption, figures.rank_map(table), table)
 
 
