@@ -110,23 +110,26 @@ def run_all(experiments: Sequence[str], long: Iterable[str], results: Path) -> d
         by_study.setdefault(config.study, []).append(name)
         tuned |= {name} if config.tune.trials else set()
     long_first = sorted(by_study.values(), key=lambda names: not ({*long, *tuned} & set(names)))
+    alone = len(long_first) == 1
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        running = pool.map(lambda names: run_in_turn(names, results), long_first)
+        running = pool.map(lambda names: run_in_turn(names, results, alone), long_first)
         grids = {name: grid_of(name) for name in experiments}  # worked out while they run
         list(running)
     return grids
 
 
-def run_in_turn(names: Sequence[str], results: Path) -> None:
+def run_in_turn(names: Sequence[str], results: Path, alone: bool) -> None:
     for name in names:
-        run_experiment(name, results)
+        run_experiment(name, results, alone)
 
 
-def run_experiment(name: str, results: Path) -> None:
-    """Run one experiment as a user would, and pass its progress on."""
-    # one core each: as many experiments run at once as there are cores
-    one_core = "hydra/launcher=basic"
-    arguments = ["-m", "experiments.run", "-m", f"+experiment={name}", f"results={results}", one_core]
+def run_experiment(name: str, results: Path, alone: bool) -> None:
+    """Run one experiment as a user would, and pass its progress on.
+
+    One core each, as many at once as there are cores; one that runs ``alone`` takes all cores.
+    """
+    arguments = ["-m", "experiments.run", "-m", f"+experiment={name}", f"results={results}"]
+    arguments += [] if alone else ["hydra/launcher=basic"]
     with subprocess.Popen(
         [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **APART
     ) as process:

@@ -253,7 +253,7 @@ def test_claims_are_taken_in_their_order_and_one_needs_no_brackets() -> None:
 
 
 def failed(names: list[str], results: Path) -> None:
-    report_experiments.run_in_turn(names, results)
+    report_experiments.run_in_turn(names, results, alone=True)
 
 
 def test_an_experiment_that_fails_ends_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
