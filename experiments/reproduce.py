@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,7 @@ def reproduce(config: DictConfig) -> Path:
     experiments = {name: CLAIMS[name].experiment for name in names} | {name: name for name in beside}
     grids = all_run(list(dict.fromkeys([*beside, *experiments.values()])), beside, results)
     folder = results / config.of
-    tasks = [
-        Task(name, e, grids[e], results, folder, beside.get(name, "")) for name, e in experiments.items()
-    ]
+    tasks = tasks_of(experiments, grids, results, folder, beside)
     sections = all_made(tasks)
     verdicts = pd.concat([section.verdict for section in sections if len(section.verdict)], ignore_index=True)
     head = [written(folder, part) for part in opening_parts(sections_of.title, folder, verdicts, sections)]
@@ -42,6 +40,23 @@ def reproduce(config: DictConfig) -> Path:
     show(verdicts)
     print(f"report written to {path}")
     return path
+
+
+def tasks_of(
+    experiments: Mapping[str, str],
+    grids: Mapping[str, Grid],
+    results: Path,
+    folder: Path,
+    headings: Mapping[str, str],
+) -> list[Task]:
+    """Return what is to be made of each section, given its experiment."""
+    first: dict[str, str] = {}  # section of each experiment
+    for name, experiment in experiments.items():
+        first.setdefault(experiment, name)
+    return [
+        Task(name, e, grids[e], results, folder, headings.get(name, ""), first[e] if first[e] != name else "")
+        for name, e in experiments.items()
+    ]
 
 
 def all_run(experiments: Sequence[str], long: Iterable[str], results: Path) -> dict[str, Grid]:

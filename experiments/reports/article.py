@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,8 +17,8 @@ from experiments.grid.pool import Pool, cores
 from experiments.reports.beside import BESIDE
 from experiments.reports.experiments import Grid, say
 from experiments.reports.page import file_name, table_text, written
+from experiments.reports.searches import search_alarms, search_parts
 from experiments.reports.sources import FOLDER, INDEX, Section, write_listing
-from experiments.reports.study import search_alarms, search_parts
 from experiments.tables import LR, PAIR, labelled
 from experiments.wording import counted
 
@@ -32,6 +33,7 @@ class Task:
         results: the folder that holds the studies.
         folder: of the report.
         heading: of an experiment beside the claims; empty for a claim.
+        before: the section above that reads the same experiment, and says what its searches chose.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Task:
     results: Path
     folder: Path
     heading: str = ""
+    before: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,24 @@ def all_made(tasks: Sequence[Task]) -> list[Made]:
     """Make the sections, as many at once as there are cores, and return them in their order."""
     workers = min(cores(), len(tasks))
     if workers == 1:
-        return [made(task) for task in tasks]
-    ends = Pool(workers, start_quietly, ()).run(made, tasks)
-    for end in ends:
-        if isinstance(end, BaseException):
-            raise end
-    return ends
+        sections = [made(task) for task in tasks]
+    else:
+        sections = Pool(workers, start_quietly, ()).run(made, tasks)
+    for section in sections:
+        if isinstance(section, BaseException):
+            raise section
+    return [one_listing(task, section) for task, section in zip(tasks, sections, strict=True)]
+
+
+def one_listing(task: Task, section: Made) -> Made:
+    """Return the section with the listing of the one before it, its own taken away, if both are the same."""
+    own, other = (task.folder / FOLDER / f"{name}.csv" for name in (task.name, task.before))
+    if not task.before or not filecmp.cmp(own, other, shallow=False):
+        return section
+    own.unlink()
+    here, there = (f"({FOLDER}/{name}.csv)" for name in (task.name, task.before))
+    paragraphs = [text.replace(here, there) for text in section.paragraphs]
+    return replace(section, paragraphs=paragraphs, index=section.index.assign(section=task.before))
 
 
 def start_quietly() -> None:
@@ -83,7 +98,7 @@ def made(task: Task) -> Made:
         say(f"deciding {task.name}")
         claim = CLAIMS[task.name]
         finding = claim.decide(evidence)
-        parts = [*claim_parts(claim, finding, evidence)]
+        parts = [*claim_parts(claim, finding, evidence, task.before)]
         verdict = verdict_table([(claim, finding, task.grid.study)])
     section = Section(task.name, task.grid.study, command_of(task.experiment), evidence.runs, parts)
     return Made(verdict, [written(folder, part) for part in parts], write_listing(folder, section))
@@ -126,7 +141,7 @@ def opening_parts(
     yield Text(table_text(verdicts[columns]))
 
 
-def claim_parts(claim: Claim, finding: Finding, evidence: Evidence) -> Iterator[Part]:
+def claim_parts(claim: Claim, finding: Finding, evidence: Evidence, before: str = "") -> Iterator[Part]:
     """Yield the section of one claim."""
     yield Text(f"## {claim.id}: {claim.statement}")
     yield Text(f"**Verdict: {finding.verdict}.** {finding.said}")
@@ -139,7 +154,11 @@ def claim_parts(claim: Claim, finding: Finding, evidence: Evidence) -> Iterator[
     yield from PICTURES[claim.id](evidence) if claim.id in PICTURES else ()
     for title, frame in finding.tables.items():
         yield Table(f"{claim.id}_{file_name(title)}", title, frame, finding.read.get(title))
-    if evidence.selections is not None:
+    if evidence.selections is not None and before:
+        yield Text(
+            f"The searches are those of {before}; what they chose at the edge of their space is said there."
+        )
+    elif evidence.selections is not None:
         yield search_alarms(evidence.selections)
     if finding.variants:
         title = f"The verdict, which is {finding.verdict}, when one choice is made otherwise"

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
-from experiments import measures, tables, tuning
+from experiments import measures, tables
 from experiments.figures.drawings import DRAWINGS, Study
 from experiments.figures.parts import Part, Picture, Table, Text
 from experiments.reports.comparison import best_of_k_parts, by_target, parts_of, uneven_parts, words
 from experiments.reports.page import bullet_list
+from experiments.reports.searches import search_parts
 from experiments.reports.sources import FOLDER, INDEX
-from experiments.request.settings import is_hyperparameter
 from experiments.store import Store
 from experiments.store.sample import Sample
 from experiments.tables.coverage import Where, spans
@@ -63,43 +62,6 @@ def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, fact
     if missing:
         yield Text("Not drawn, for want of data:")
         yield bullet_list(missing)
-
-
-def search_parts(chosen: pd.DataFrame, name: str = "selections") -> Iterator[Part]:
-    """Yield what each search of a tuned study chose, and an alarm where that is at an edge of its space."""
-    if chosen.empty:
-        return
-    chosen = by_instance(chosen)
-    flags = tuning.best_flags(chosen).columns
-    winners = chosen[chosen[list(flags)].eq(True).any(axis=1)]
-    searched = [key for key in winners if is_hyperparameter(key) and winners[key].nunique() > 1]
-    columns = ["problem", "optimizer", *searched, "trial", "median", *flags]
-    yield Table(name, "The trials that the budgets chose, on the tuning seeds", winners[columns])
-    yield search_alarms(chosen)
-
-
-def by_instance(chosen: pd.DataFrame) -> pd.DataFrame:
-    """Return the trials of searches with what tells their problems apart in the name of each."""
-    more = [key for key in tuning.OF_INSTANCE if key in chosen]
-    return chosen.assign(problem=tables.constant_labels(chosen, more).astype(str))
-
-
-def search_alarms(chosen: pd.DataFrame) -> Text:
-    """Return a line for each chosen value at the edge of its search space."""
-    keys = ["optimizer", "problem", "schedule", "space"]
-    lines = [
-        f"{optimizer} on {problem}{under}: {line}; tune.extend=3 widens it until the best is inside"
-        for (optimizer, problem, schedule, _), part in by_instance(chosen).groupby(keys)
-        for under in [f" under schedule={schedule}" if chosen["schedule"].nunique() > 1 else ""]
-        for line in tuning.alarms(part.dropna(axis=1, how="all"), *space_and_limits(part, str(optimizer)))
-    ]
-    return bullet_list(lines) if lines else Text("No chosen value is at the edge of its search space.")
-
-
-def space_and_limits(chosen: pd.DataFrame, optimizer: str) -> tuple[tuning.Space, tuning.Limits]:
-    """Return the space that was searched, and what an optimizer's hyperparameters may be."""
-    schedule = str(chosen["schedule"].iloc[0])
-    return json.loads(chosen["space"].iloc[0]), tuning.limits_of(optimizer, schedule)
 
 
 def first_seeds(runs: pd.DataFrame, most: int) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Fair tuning: the same number of trials for each optimizer, chosen on seeds of their own."""
 
 from experiments.request.limits import FIRST_TUNING_SEED
-from experiments.tuning.edges import alarms, at_edge, moved, widened
+from experiments.tuning.edges import AtEdge, alarms, at_edge, moved, widened
 from experiments.tuning.search import (
     DISTRIBUTIONS,
     METHODS,
@@ -28,6 +28,7 @@ __all__ = [
     "MOST_SEEDS",
     "MOST_TRIALS",
     "OF_INSTANCE",
+    "AtEdge",
     "Limits",
     "Search",
     "Space",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -31,11 +31,28 @@ def at_edge(chosen: pd.DataFrame, search: Space, limits: Limits, share: float = 
     return found
 
 
-def alarms(chosen: pd.DataFrame, search: Space, limits: Limits) -> list[str]:
-    """Return a line for each hyperparameter whose best value lies at the edge of its space."""
+class AtEdge(NamedTuple):
+    """A hyperparameter whose best value lies at an end of its space, low or high."""
+
+    name: str
+    end: str
+    low: float
+    high: float
+    value: float
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value:.3g} is at the {self.where}"
+
+    @property
+    def where(self) -> str:
+        return f"{self.end} edge of [{self.low:g}, {self.high:g}]"
+
+
+def alarms(chosen: pd.DataFrame, search: Space, limits: Limits) -> list[AtEdge]:
+    """Return each hyperparameter whose best value lies at the edge of its space."""
     best = chosen[best_flags(chosen).iloc[:, -1]]
     return [
-        f"{name}={value:.3g} is at the {end} edge of [{search[name]['low']:g}, {search[name]['high']:g}]"
+        AtEdge(name, end, search[name]["low"], search[name]["high"], value)
         for name, ends in at_edge(chosen, search, limits).items()
         for end in ends
         for value in [best[column_of(name)].agg({"low": "min", "high": "max"}[end])]
