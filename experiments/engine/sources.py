@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from functools import cache
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, resolve_name
@@ -34,17 +33,17 @@ def closure(roots: tuple[str, ...]) -> set[str]:
     return found
 
 
-def imports(name: str) -> Iterator[str]:
-    """Yield the modules of this project that a module imports, in whatever form."""
+@cache
+def imports(name: str) -> tuple[str, ...]:
+    """Return the modules of this project that a module imports, in whatever form."""
+    found: list[str] = []
     for node in ast.walk(ast.parse(source_of(name))):
         if isinstance(node, ast.Import):
-            found = [alias.name for alias in node.names]
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = resolve_name("." * node.level + (node.module or ""), package_of(name))
-            found = [base, *(f"{base}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        yield from (each for each in found if is_ours(each) and has_source(each))
+            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return tuple(each for each in found if is_ours(each) and has_source(each))
 
 
 def has_source(name: str) -> bool:

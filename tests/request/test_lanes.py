@@ -177,6 +177,7 @@ def edit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, Callable[[s
     def clear() -> None:
         code_fingerprint.cache_clear()
         sources.normal_source.cache_clear()
+        sources.imports.cache_clear()
 
     def replace(name: str, change: Callable[[str], str]) -> None:
         def source(module: str) -> str:
