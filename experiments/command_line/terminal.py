@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -16,6 +17,9 @@ from experiments.tables import cell
 from experiments.tables.coverage import unmeasured
 from experiments.wording import counted
 
+WIDE = 24  # characters: schedule=cosine_restarts
+MOST_COLUMNS = 4  # of hyperparameters, on a terminal of 80 characters
+
 
 def closing_table(runs: pd.DataFrame, measure: str = "suboptimality") -> None:
     """Print the best setting of each optimizer on each problem; each setting and seed is there once."""
@@ -25,8 +29,12 @@ def closing_table(runs: pd.DataFrame, measure: str = "suboptimality") -> None:
     unsettled = set(none[tables.PAIR].astype(str).itertuples(index=False, name=None))
     shown = Table()
     varied = list(filter(is_hyperparameter, map(str, best)))
-    for name in ("problem", "optimizer", *(key.removeprefix("optimizer.") for key in varied)):
-        shown.add_column(name)
+    merged = len(varied) > MOST_COLUMNS
+    spoken = [key.removeprefix("optimizer.") for key in varied]
+    for name in ("problem", "optimizer"):
+        shown.add_column(name, overflow="fold")
+    for name in ["settings"] if merged else spoken:
+        shown.add_column(name, overflow="fold", min_width=WIDE if merged else None)
     ended = tables.divergence(runs).set_index(["problem", "optimizer"])
     ends = ["diverged", "stalled"] if ended["stalled"].any() else ["diverged"]
     for name in ("median", *ends, "runs"):
@@ -34,13 +42,11 @@ def closing_table(runs: pd.DataFrame, measure: str = "suboptimality") -> None:
     for _, row in best.iterrows():
         pair = row["problem"], row["optimizer"]
         shares = [f"{share:.0%}" for share in ended.loc[pair, ends]]
-        values = [*pair, *(row[key] for key in varied), row["median"]]
+        settings, median = [row[key] for key in varied], row["median"]
         if tuple(map(str, pair)) in unsettled:
-            values = [
-                *pair,
-                *(None for _ in varied),
-                "all diverged" if ended.loc[pair, "diverged"] == 1 else "none",
-            ]
+            settings = [None for _ in varied]
+            median = "all diverged" if ended.loc[pair, "diverged"] == 1 else "none"
+        values = [*pair, *([in_words(spoken, settings)] if merged else settings), median]
         shown.add_row(*(cell(value) for value in values), *shares, f"{row['runs_compared']:,}")
     print_table(f"Best settings by median {measure}", shown)
     for problem, optimizer, note in none[[*tables.PAIR, "note"]].itertuples(index=False):
@@ -49,6 +55,14 @@ def closing_table(runs: pd.DataFrame, measure: str = "suboptimality") -> None:
         print(
             f"{each['optimizer']} on {each['problem']}: {each['why']}, {each['runs']:,} runs are not compared"
         )
+
+
+def in_words(names: Sequence[str], values: Sequence[Any]) -> str | None:
+    """Return ``name=value name=value``, what is missing left out, None if all is."""
+    return (
+        " ".join(f"{n}={tables.text(v, 3)}" for n, v in zip(names, values, strict=True) if pd.notna(v))
+        or None
+    )
 
 
 def print_table(title: str, table: Table) -> None:

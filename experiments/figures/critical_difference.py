@@ -11,6 +11,8 @@ from experiments.wording import counted
 
 ROW = 0.17
 """Height of one name, in inches."""
+LETTER, BLANK, AXIS = 0.062, 0.65, 2.0
+"""Width of a letter of a name, of the rank and the blanks beside it, and of the axis at least, in inches."""
 
 
 @styled
@@ -23,13 +25,15 @@ def critical_difference(found: CriticalDifference, *, optimizers: Sequence[str] 
     rows = -(-len(ranks) // 2)
     bars = len(found.cliques)
     height = ROW * (rows + 0.6 * bars + 4.2)
-    fig = figure(0.72 * PAGE, height)
+    beside = BLANK + LETTER * max(map(len, ranks))
+    width = max(0.72 * PAGE, min(AXIS + 2 * beside, PAGE))
+    fig = figure(width, height)
     fig.set_layout_engine("none")
     ax = fig.add_axes((0.0, 0.0, 1.0, 1.0))
     ax.axis("off")
     # one unit across is one rank, one unit down is one row; names stand outside the axis
     span = max(len(ranks) - 1, 1)
-    margin = max(0.36, 0.16 + 0.03 * max(map(len, ranks))) * span
+    margin = span * beside / (width - 2 * beside)
     ax.set(xlim=(1 - margin, len(ranks) + margin), ylim=(rows + 0.6 * bars + 1.0, -3.3))
     draw_axis(ax, len(ranks), found)
     for order, (first, *_, last) in enumerate(found.cliques):

@@ -21,6 +21,8 @@ from problems.quadratic import QuadraticFit
 
 NAMES = tuple(OPTIMIZERS)
 MOST_SCHEDULES = 12  # panels
+MOST_MAPS = 24  # panels
+LEAST_FILLED = 0.5  # of the cells of a map
 MOST_UPDATES = 1000  # of a schedule, evenly spaced
 CONTOURS = {"quadratic": (0, 2, ("a", "c")), "rosenbrock": (0, 1, ("x", "y"))}
 """Problems whose paths can be drawn: the two coordinates and what they are called."""
@@ -84,18 +86,34 @@ def map_of_two(study: Study) -> Picture | str:
     pair = varied_pair(study.runs)
     if pair is None:
         return "a map over two hyperparameters: sweep two, optimizer.lr=… optimizer.beta=…"
-    figure = figures.heat_map(study.runs, *pair, study.measure)
-    return Picture("heat_map", f"Median {study.measure} over {pair[0]} and {pair[1]}", figure)
+    shown, drawn, there = first_maps(study.runs, *pair)
+    figure = figures.heat_map(shown, *pair, study.measure)
+    few = "" if drawn == there else f", the first {drawn} of {there} maps"
+    return Picture("heat_map", f"Median {study.measure} over {pair[0]} and {pair[1]}{few}", figure)
 
 
 def varied_pair(runs: pd.DataFrame) -> tuple[str, str] | None:
-    """Return the two hyperparameters of one optimizer with the most values, if two vary."""
+    """Return the two hyperparameters of one optimizer with the most values, if two vary as a grid does.
+
+    Of the points of a search, each of which has values of its own, a map would show little but holes.
+    """
     for _, part in runs.groupby("optimizer", observed=True):
         numbers = part[varying_settings(part)].select_dtypes("number").nunique()
         varied = numbers[numbers > 1].sort_values(ascending=False, kind="stable")
         if len(varied) > 1:
-            return str(varied.index[0]), str(varied.index[1])
+            pair = str(varied.index[0]), str(varied.index[1])
+            if len(part[list(pair)].drop_duplicates()) >= LEAST_FILLED * varied.iloc[0] * varied.iloc[1]:
+                return pair
     return None
+
+
+def first_maps(runs: pd.DataFrame, x: str, y: str) -> tuple[pd.DataFrame, int, int]:
+    """Return the runs of the first maps over two hyperparameters, how many these are, and of how many."""
+    values = runs.groupby(tables.PAIR, observed=True)[[x, y]].nunique()
+    both = values[(values > 1).all(axis=1)]
+    keep = both.index[:MOST_MAPS] if len(both) else values.index
+    shown = runs[pd.MultiIndex.from_frame(runs[tables.PAIR]).isin(keep)]
+    return shown, min(len(both), MOST_MAPS), len(both)
 
 
 def fitted_curve(study: Study) -> Picture | str:

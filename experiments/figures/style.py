@@ -211,13 +211,25 @@ def legend(fig: Figure, chosen: Mapping[str, Look], stalled: bool = False) -> No
     figure_legend(fig, lines | (sign if stalled else {}))
 
 
+MOST_ENTRIES = 8
+"""More of them stand in two columns at least."""
+FREE_ROWS, LEGEND_ROW = 4, 0.17
+"""As many rows of a legend as a figure has room for, and the height of a further one, in inches."""
+
+
 def figure_legend(fig: Figure, handles: Mapping[str, Any]) -> None:
-    """Put a legend above the panels, outside the axes: as many entries side by side as fit."""
+    """Put a legend above the panels, outside the axes: as many entries side by side as fit.
+
+    The figure grows by what a legend of many rows takes, so that the panels keep their size.
+    """
     if not handles:
         return
     entry = 0.45 + 0.058 * max(map(len, handles))
+    if len(handles) > MOST_ENTRIES:
+        fig.set_figwidth(max(fig.get_figwidth(), 2 * entry + 0.3))
     columns = max(int(fig.get_figwidth() / entry), 1)
     rows = -(-len(handles) // columns)
+    fig.set_figheight(fig.get_figheight() + LEGEND_ROW * max(rows - FREE_ROWS, 0))
     fig.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=-(-len(handles) // rows))
 
 

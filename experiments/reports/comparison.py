@@ -56,9 +56,10 @@ def uneven_parts(runs: pd.DataFrame, by_use: Split, chosen: pd.DataFrame, measur
         yield Table("seeds", "Which seeds choose settings, and which are shown", by_use.cells)
     lost = pd.concat([by_use.left_out, unmeasured(runs, chosen, measure)], ignore_index=True)
     if len(lost):
+        fills = " The command fills the hole." if lost["command"].notna().any() else ""
         yield Text(
             f"Not all runs can be compared: {int(lost['runs'].sum()):,} of {len(runs):,} neither choose "
-            "settings nor show how they do. The command fills the hole."
+            f"settings nor show how they do.{fills}"
         )
         yield Table("left_out", "What the tables of best settings and the comparisons leave out", lost)
 

@@ -81,8 +81,8 @@ class TestCriticalDifference:
         figure = drawable(figures.critical_difference(inference.nemenyi(costs)))
         assert all(f"rule{i}" in words(figure) for i in range(9))
 
-    @pytest.mark.parametrize("count", [2, 3, 4, 9])
-    @pytest.mark.parametrize("name", ["sgd{}", "a_long_name_indeed{}"])
+    @pytest.mark.parametrize("count", [2, 3, 4, 9, 15])
+    @pytest.mark.parametrize("name", ["sgd{}", "a_long_name_indeed{}", "lookahead.sgd:momentum{}"])
     def test_all_that_is_written_is_on_the_page(self, count, name):
         costs = pd.DataFrame(np.random.default_rng(0).normal(size=(3, count)))
         costs.columns = [name.format(i) for i in range(count)]

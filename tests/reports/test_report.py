@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from command_line import Ended, files, here
+from frames import frames, stacked
 from matplotlib.figure import Figure
 
 from experiments import tables
+from experiments.command_line.terminal import closing_table
 from experiments.figures import STYLE
 from experiments.figures.parts import Picture, Table, Text
 from experiments.reports import page
@@ -440,3 +442,19 @@ def test_the_closing_table_names_no_learning_rate_where_all_diverged(tmp_path: P
     assert [line for line in ended.out.split("\n") if line != line.rstrip()] == []
     assert here(tmp_path, "report", "study=s").code == 0
     assert "all of 4 runs diverged" in report_of(tmp_path, "s")
+
+
+def test_the_closing_table_of_many_hyperparameters_says_them_in_one_column(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    both = {"beta1": [0.8, 0.9], "beta2": [0.98, 0.99], "eps": [0, 1e-8], "weight_decay": [0, 1]}
+    few = {"lr": [0.1, 0.2]}
+    runs, _ = stacked(frames("adam", "quadratic", few | both), frames("sgd", "quadratic", few))
+    closing_table(runs)
+    said = capsys.readouterr().out
+    assert "settings" in said
+    assert re.search(r"lr=0\.\d+ beta1=0\.\d", said)
+    assert "…" not in said
+    assert max(map(len, said.splitlines())) <= 80
+    closing_table(frames("sgd", "quadratic", few)[0])
+    assert "settings" not in capsys.readouterr().out.split("\n", 1)[1]
