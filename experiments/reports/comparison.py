@@ -18,6 +18,7 @@ from experiments import figures, inference, measures, tables
 from experiments.figures.parts import Part, Picture, Table, Text
 from experiments.reports.alarms import alarms, named
 from experiments.reports.page import bullet_list
+from experiments.reports.suites import over_suites, suite_lines
 from experiments.tables.coverage import Where, missing_instances, unmeasured
 from experiments.tuning.protocol import Budget, Split, budgets, split
 from experiments.wording import counted
@@ -47,7 +48,11 @@ def parts_of(parts: Split, measure: str, factor: float, where: Where) -> Iterato
     for budget in budgets(parts, where):
         if budget.heading:
             yield Text(budget.heading)
+        yield from suite_lines(budget)
         yield from budget_parts(budget, measure, factor)
+        for over in over_suites(budget):
+            yield Text(over.heading)
+            yield from budget_parts(over, measure, factor)
 
 
 def uneven_parts(runs: pd.DataFrame, by_use: Split, chosen: pd.DataFrame, measure: str) -> Iterator[Part]:

@@ -275,19 +275,22 @@ class Budget:
         backend: engine, dtype and device, as far as some problem has several of them.
         split: the runs, with problems named without their steps and what computed them.
         where: the words for the study, for the commands that fill holes.
+        suite: over which alone they are compared; empty if over all instances.
     """
 
     steps: int | None
     backend: Mapping[str, str]
     split: Split
     where: Where
+    suite: str = ""
 
     @property
     def said(self) -> str:
-        """In words which budget it is; empty if there is but one."""
+        """In words which budget it is, over which suite; empty if there is but one, over all."""
+        suite = [f"over the suite {self.suite}"] if self.suite else []
         steps = [] if self.steps is None else [f"after {self.steps:,} steps"]
         words = ", ".join(f"{key}={value}" for key, value in self.backend.items())
-        return " ".join([*steps, *([f"under {words}"] if words else [])])
+        return " ".join([*suite, *steps, *([f"under {words}"] if words else [])])
 
     @property
     def heading(self) -> str:
@@ -296,7 +299,7 @@ class Budget:
     def named(self, name: str) -> str:
         """Return the name of a table or figure of this budget."""
         steps = [] if self.steps is None else [f"{self.steps}_steps"]
-        return "_".join([name, *steps, *self.backend.values()])
+        return "_".join([name, *([self.suite] if self.suite else []), *steps, *self.backend.values()])
 
 
 def budgets(parts: Split, where: Where) -> list[Budget]:
