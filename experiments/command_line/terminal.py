@@ -17,6 +17,7 @@ from experiments.tables import cell
 from experiments.tables.coverage import unmeasured
 from experiments.wording import counted
 
+MOST_ROWS = 60  # of a forecast
 WIDE = 24  # characters: schedule=cosine_restarts
 MOST_COLUMNS = 4  # of hyperparameters, on a terminal of 80 characters
 
@@ -79,11 +80,13 @@ def forecast_table(forecasts: Sequence[Forecast], jobs: int, workers: int, secon
         shown.add_column(name)
     for name in ("runs", "shards", "stored", "processor time", "disk"):
         shown.add_column(name, justify="right")
-    for f in forecasts:
+    for f in forecasts[:MOST_ROWS]:
         runs = f"{f.runs:,}" + (f" + {f.more:,}" if f.more else "")
         numbers = f"{f.shards:,}", f"{f.stored:,}", time_text(f.seconds), size_text(f.bytes)
         shown.add_row(f.optimizer, f.problem, runs, *numbers)
     print_table("What would be run", shown)
+    if len(forecasts) > MOST_ROWS:
+        print(f"and {counted(len(forecasts) - MOST_ROWS, 'more cell')}")
     runs, stored = (
         sum(count) for count in zip(*((f.runs + f.more, f.stored) for f in forecasts), strict=True)
     )
@@ -93,6 +96,8 @@ def forecast_table(forecasts: Sequence[Forecast], jobs: int, workers: int, secon
         f"{time_text(seconds)} in {counted(jobs, 'job')}, {workers:,} at once, and "
         f"{size_text(sum(f.bytes for f in forecasts))} on disk. Nothing was run."
     )
+    if few := [f for f in forecasts if not f.measured]:
+        print(f"The times of {counted(len(few), 'cell')} are reckoned from those of the others.")
 
 
 def time_text(seconds: float) -> str:

@@ -6,10 +6,12 @@ import heapq
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
+
+import numpy as np
 
 from experiments.engine.blocks import block_size
 from experiments.grid.shards import Shard
@@ -18,6 +20,7 @@ from experiments.request.product import Product
 from experiments.store import Store
 
 CALIBRATION_STEPS = 50
+MOST_SECONDS = 30.0  # of measuring: cells that are not measured by then are reckoned from those that are
 
 Part = tuple[Shard, Product]
 Batches = Sequence[Sequence[Shard]]
@@ -35,6 +38,7 @@ class Forecast:
         stored: runs that are there already.
         seconds: of one processor.
         bytes: on disk.
+        measured: whether it was, not reckoned from others; what is stored whole takes nothing.
     """
 
     optimizer: str
@@ -45,6 +49,7 @@ class Forecast:
     stored: int
     seconds: float
     bytes: float
+    measured: bool = True
 
 
 @dataclass(frozen=True)
@@ -62,21 +67,62 @@ class Rate:
     bytes: float
 
 
+NOTHING = Rate(0.0, 0.0, 0.0)
+
+
 def forecasts(parts: Sequence[Part], more: Sequence[int], batches: Batches, store: Store) -> list[Forecast]:
     """Return what each part of a grid will take; ``more`` runs are those that tuning adds to it."""
     settings = [dict(whole.settings) for whole, _ in parts]
     names = zip(labels(settings, "optimizer"), labels(settings, "problem"), strict=True)
     cuts = Counter(id(shard.settings) for batch in batches for shard in batch)
+    stored = [stored_runs(product, store) for _, product in parts]
+    left = [
+        len(product) - there + added for (_, product), there, added in zip(parts, stored, more, strict=True)
+    ]
+    products = [product for _, product in parts]
+    measured = measured_rates(products, [i for i, count in enumerate(left) if count])
     found = []
-    for (whole, product), added, (optimizer, problem) in zip(parts, more, names, strict=True):
-        rate, stored = calibrated(product), stored_runs(product, store)
-        left = len(product) - stored + added
-        shards = cuts[id(whole.settings)]
-        seconds = rate.once + rate.seconds * left
-        found.append(
-            Forecast(optimizer, problem, len(product), added, shards, stored, seconds, rate.bytes * left)
-        )
+    for i, ((whole, product), (optimizer, problem)) in enumerate(zip(parts, names, strict=True)):
+        rate = measured[i] if i in measured else reckoned(product, products, measured) if left[i] else NOTHING
+        seconds, size = rate.once + rate.seconds * left[i], rate.bytes * left[i]
+        cells = len(product), more[i], cuts[id(whole.settings)], stored[i]
+        found.append(Forecast(optimizer, problem, *cells, seconds, size, i in measured or not left[i]))
     return found
+
+
+def measured_rates(products: Sequence[Product], places: Sequence[int]) -> dict[int, Rate]:
+    """Return the rates of as many of these cells as can be measured in the time, at least of one.
+
+    They are taken in a fixed random order, and of each problem one first.
+    """
+    shuffled = [places[i] for i in np.random.default_rng(0).permutation(len(places))]
+    seen: Counter[str] = Counter()
+    turns = []
+    for place in shuffled:
+        name = str(products[place].settings["problem"]["name"])
+        turns.append((seen[name], place))
+        seen[name] += 1
+    found: dict[int, Rate] = {}
+    began = time.perf_counter()
+    for _, place in sorted(turns, key=lambda turn: turn[0]):
+        if not found or time.perf_counter() - began < MOST_SECONDS:
+            found[place] = calibrated(products[place])
+    return found
+
+
+def reckoned(product: Product, products: Sequence[Product], measured: Mapping[int, Rate]) -> Rate:
+    """Return a cell's rate from those measured on its problem, else with its optimizer, else from all."""
+    for group in ("problem", "optimizer"):
+        name = product.settings[group]["name"]
+        if alike := [i for i in measured if products[i].settings[group]["name"] == name]:
+            break
+    chosen = alike or list(measured)
+    per_step = [measured[i].seconds / products[i].settings["steps"] for i in chosen]
+    return Rate(
+        once=float(np.mean([measured[i].once for i in chosen])),
+        seconds=float(np.mean(per_step)) * product.settings["steps"],
+        bytes=float(np.mean([measured[i].bytes for i in chosen])),
+    )
 
 
 def duration(found: Sequence[Forecast], parts: Sequence[Part], batches: Batches, workers: int) -> float:

@@ -12,6 +12,7 @@ from experiments.engine.blocks import block_size
 from experiments.request.product import Product
 
 FLOATS_PER_SECOND = 2e8  # touched by one core, very roughly: to cut evenly, never to be shown
+COMPILING = 0.5  # seconds, roughly, that a cell takes under JAX before its first step
 STATE_FLOATS = 24  # what optimizer and loop touch for each lane, roughly
 
 
@@ -69,6 +70,11 @@ def seconds(product: Product, lanes: int) -> float:
     return lanes * int(product.settings["steps"]) * floats / FLOATS_PER_SECOND
 
 
+def started(product: Product) -> float:
+    """Return very roughly how many seconds pass before the first step of a product."""
+    return COMPILING if product.backend.engine == "jax" else 0.0
+
+
 def cut(whole: Shard, product: Product, size: float) -> Iterator[tuple[float, Shard]]:
     """Yield a product in shards of about ``size`` seconds, in whole blocks where it has several."""
     lanes, block = len(product), block_size(product.problem, product.backend)
@@ -76,7 +82,7 @@ def cut(whole: Shard, product: Product, size: float) -> Iterator[tuple[float, Sh
     length = math.ceil(blocks / shards) * block if shards <= blocks else math.ceil(lanes / shards)
     for first in range(0, lanes, length):
         end = min(first + length, lanes)
-        yield seconds(product, end - first), replace(whole, first=first, end=end)
+        yield started(product) + seconds(product, end - first), replace(whole, first=first, end=end)
 
 
 def packed(pairs: Sequence[tuple[Shard, Product]], jobs: int, least: float) -> list[tuple[Shard, ...]]:
@@ -86,7 +92,7 @@ def packed(pairs: Sequence[tuple[Shard, Product]], jobs: int, least: float) -> l
         jobs: how many batches, at most and roughly.
         least: seconds that a batch should take, so that starting it is worth it.
     """
-    total = sum(seconds(product, len(product)) for _, product in pairs)
+    total = sum(started(product) + seconds(product, len(product)) for _, product in pairs)
     size = max(total / jobs, least)
     batches: list[list[Shard]] = [[]]
     filled = 0.0
