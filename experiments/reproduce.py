@@ -33,7 +33,8 @@ def reproduce(config: DictConfig) -> Path:
     tasks = tasks_of(experiments, grids, results, folder, beside)
     sections = all_made(tasks)
     verdicts = pd.concat([section.verdict for section in sections if len(section.verdict)], ignore_index=True)
-    head = [written(folder, part) for part in opening_parts(sections_of.title, folder, verdicts, sections)]
+    opening = opening_parts(sections_of.title, sections_of.note, folder, verdicts, sections)
+    head = [written(folder, part) for part in opening]
     path = write_text(folder, [*head, *(text for section in sections for text in section.paragraphs)])
     write_index(folder, [section.index for section in sections])
     verdicts.to_csv(folder / "claims.csv", index=False, float_format="%.6g")

@@ -90,9 +90,8 @@ def contest_of(evidence: Evidence) -> Contest:
     losses = reported_losses(evidence)
     seeds, contenders, budgets = (sorted(losses[key].unique()) for key in ("seed", "optimizer", "budget"))
     columns = pd.MultiIndex.from_product([budgets, contenders, seeds])
-    wide = losses.pivot_table(
-        index=CELL, columns=["budget", "optimizer", "seed"], values="loss", sort=False
-    ).reindex(columns=columns)
+    wide = losses.pivot_table(index=CELL, columns=["budget", "optimizer", "seed"], values="loss")
+    wide = wide.reindex(columns=columns)
     whole = wide.notna().all(axis=1)
     if not whole.any():
         raise ValueError("no problem has every contender at its defaults and at every budget, on every seed")

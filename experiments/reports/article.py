@@ -112,10 +112,12 @@ def command_of(experiment: str) -> str:
 
 
 def opening_parts(
-    title: str, folder: Path, verdicts: pd.DataFrame, sections: Sequence[Made]
+    title: str, note: str, folder: Path, verdicts: pd.DataFrame, sections: Sequence[Made]
 ) -> Iterator[Part]:
     """Yield the head of the report: what it is, how to get from a number to its runs, and the verdicts."""
     yield Text(f"# {title}")
+    if note:
+        yield Text(note)
     is_article = folder.name == ARTICLE
     command = "python -m experiments.reproduce" + ("" if is_article else f" of={folder.name}")
     report = "" if is_article else f', "results/{folder.name}"'
