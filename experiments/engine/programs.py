@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import os
 import pickle
@@ -23,7 +24,7 @@ from experiments.engine.jax_program import Program
 from experiments.engine.sources import closure, is_ours, normal_source
 
 FOLDER_VARIABLE = "LANES_CACHE"  # names another folder; empty, nothing is kept on disk
-MOST_KEPT = 500  # programs, a few hundred kilobytes each
+MOST_BYTES = 2**30  # of programs, a few hundred kilobytes each
 DIGEST = 16  # bytes
 
 COMPILED: dict[Hashable, Callable[..., Any]] = {}
@@ -148,6 +149,14 @@ def keep(path: Path, program: Any) -> None:
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
         temporary.write_bytes(hashlib.blake2b(payload, digest_size=DIGEST).digest() + payload)
         temporary.replace(path)
-        oldest_first = sorted(path.parent.glob("*.program"), key=lambda file: file.stat().st_mtime)
-        for file in oldest_first[:-MOST_KEPT]:
+        drop_oldest(path.parent)
+
+
+def drop_oldest(folder: Path) -> None:
+    """Delete the programs that were not used for longest, as many as are too much."""
+    files = [(file.stat(), file) for file in folder.glob("*.program")]
+    newest_first = sorted(files, key=lambda each: each[0].st_mtime, reverse=True)
+    sizes = itertools.accumulate(each.st_size for each, _ in newest_first)
+    for (_, file), held in zip(newest_first, sizes, strict=True):
+        if held > MOST_BYTES:
             file.unlink(missing_ok=True)

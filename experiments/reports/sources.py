@@ -9,6 +9,7 @@ takes the runs out of the store and holds their ids against the digest.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from experiments.figures.parts import Part, Text
@@ -142,6 +144,15 @@ def written(runs: pd.DataFrame, keys: Sequence[str]) -> pd.Series:
     return words.str.strip()
 
 
+def words_of(settings: str) -> list[str]:
+    """Return each ``key=value`` of settings as ``written`` joins them; a value may have blanks in it."""
+    return re.split(r" (?=[\w.]+=)", settings) if settings else []
+
+
+def key_of(word: str) -> str:
+    return word.partition("=")[0]
+
+
 def unspanned(words: str) -> list[int]:
     """Return the numbers of ``coverage.spans``."""
     ends = [[int(end) for end in word.split("-")] for word in words.split()]
@@ -186,12 +197,16 @@ def runs_behind(table: str, report: Path | str = "results/article", results: Pat
 
 def stored(store: Store, wanted: pd.DataFrame) -> pd.DataFrame:
     """Return the runs of these rows of a listing; a file at a time, since all may not fit into memory."""
-    asked = {pair: Asked.of(lines) for pair, lines in wanted.groupby(["optimizer", "problem"])}
+    asked: dict[tuple[str, str], list[Asked]] = {}
+    for (optimizer, problem), lines in wanted.groupby(["optimizer", "problem"]):
+        rule = str(optimizer).partition(":")[0]  # files are told by it alone, whatever its label
+        asked.setdefault((rule, str(problem)), []).append(Asked.of(str(optimizer), lines))
     tables = []
     for file in store.files("runs", outdated=False):
         footer = store.footer(file)
-        if (footer.optimizer, footer.problem) in asked:
-            tables.append(asked[footer.optimizer, footer.problem].among(read_table(file)))
+        if those := asked.get((footer.optimizer, footer.problem)):
+            table = read_table(file)
+            tables += [each.among(table) for each in those]
     frame = as_frame(tables, None)
     return frame.drop_duplicates("run", ignore_index=True)
 
@@ -201,23 +216,29 @@ class Asked:
     """Which runs of an optimizer on a problem are asked for.
 
     Attributes:
-        keys: the columns by whose values the listing tells settings apart.
-        runs: the settings, as written there, and the seed of each.
+        optimizer: with its label, if it has one.
+        keys: the columns by whose values the listing tells settings apart, in the order of the alphabet:
+            which of them a setting has, and so the order in which they are met, differs from row to row.
+        runs: the settings, as written there but in that order, and the seed of each.
     """
 
+    optimizer: str
     keys: Sequence[str]
     runs: pd.MultiIndex
 
     @classmethod
-    def of(cls, lines: pd.DataFrame) -> Asked:
-        """Return what these rows of a listing ask for, all of one optimizer on one problem."""
-        words = (word for settings in lines["settings"] for word in settings.split())
+    def of(cls, optimizer: str, lines: pd.DataFrame) -> Asked:
+        """Return what these rows of a listing ask for, all of this optimizer on one problem."""
+        words = {settings: words_of(settings) for settings in lines["settings"].unique()}
+        keys = {key_of(word) for each in words.values() for word in each}
+        ordered = {settings: " ".join(sorted(each, key=key_of)) for settings, each in words.items()}
         runs = lines.assign(seed=lines["seeds"].map(unspanned)).explode("seed")
-        pairs = pd.MultiIndex.from_arrays([runs["settings"], runs["seed"].astype(np.int64)])
-        return cls(list(dict.fromkeys(word.partition("=")[0] for word in words)), pairs.unique())
+        pairs = pd.MultiIndex.from_arrays([runs["settings"].map(ordered), runs["seed"].astype(np.int64)])
+        return cls(optimizer, sorted(keys), pairs.unique())
 
     def among(self, table: pa.Table) -> pa.Table:
         """Return those of the runs in a table that are asked for."""
+        table = table.filter(pc.equal(table["optimizer"].cast(pa.string()), self.optimizer))
         keys = [key for key in self.keys if key in table.column_names]
         rows = table.select(["seed", *keys]).to_pandas()
         there = pd.MultiIndex.from_arrays([written(rows, keys), rows["seed"]])

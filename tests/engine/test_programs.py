@@ -134,9 +134,9 @@ def test_the_working_set_is_what_the_compiler_tells(monkeypatch: pytest.MonkeyPa
 def test_the_oldest_programs_go_when_there_are_too_many(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(programs, "MOST_KEPT", 1)
     run()
     [old] = folder.iterdir()
+    monkeypatch.setattr(programs, "MOST_BYTES", 1.5 * old.stat().st_size)
     os.utime(old, (1, 1))
     run(dtype="float32")
     [new] = folder.iterdir()

@@ -122,6 +122,36 @@ def test_every_table_and_figure_of_a_report_leads_to_its_runs(study: Path) -> No
     assert best["runs"].sum() == len(runs_behind("log_area", folder, study))
 
 
+SCHEDULED = ("-m", "schedule=constant,cosine,cosine_restarts", "problem=quadratic", "steps=10", "seed=0,1")
+LABELLED = (
+    (
+        "optimizer=adabound",
+        "optimizer.final_lr=0.1,0.2",
+        "optimizer.lr=0.01,0.02",
+    ),  # keys after those of a schedule
+    ("optimizer=sgd", "optimizer.momentum=0,0.5", "optimizer.lr=0.01"),
+    ("optimizer=sgd", "optimizer.label=heavy", "optimizer.momentum=0.8,0.9", "optimizer.lr=0.01"),
+    ("optimizer=sgd", "optimizer.label=fast", "optimizer.momentum=0.8", "optimizer.lr=0.01,0.1"),
+)
+
+
+def test_runs_under_several_schedules_and_labels_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_pictures(monkeypatch)
+    for words in LABELLED:
+        ended = here(tmp_path, "run", *SCHEDULED, *words, "study=some")
+        assert ended.code == 0, ended.err
+    assert here(tmp_path, "report", "study=some").code == 0
+    results = tmp_path / "results"
+    found = runs_behind("settings", results / "some" / "report", results)
+    assert len(found) == 3 * 2 * (4 + 2 + 2 + 2)
+    assert found.groupby("optimizer", observed=True).size().to_dict() == {
+        **{"adabound": 24, "sgd": 12},
+        **{"sgd:heavy": 12, "sgd:fast": 12},
+    }
+
+
 def test_a_report_on_too_many_runs_is_on_some_seeds_of_every_setting(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
