@@ -137,7 +137,7 @@ def opening_parts(
     )
     yield Text(
         "```python\nfrom experiments.reports.sources import runs_behind\n\n"
-        f'runs_behind("{example}"{report})[["run", "optimizer", "problem", "seed"]]\n```'
+        f'runs = runs_behind("{example}"{report})\nruns[["run", "optimizer", "problem", "seed"]]\n```'
     )
     columns = ["claim", "statement", "verdict", "effect", "low", "high", "unit"]
     yield Text(table_text(verdicts[columns]))
