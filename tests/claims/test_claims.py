@@ -197,7 +197,7 @@ def test_the_report_says_what_was_asked_found_and_how_to_rerun_it(reproduced: tu
 def test_the_reports_example_leads_from_a_table_to_its_runs(reproduced: tuple[Path, Ended]) -> None:
     results = reproduced[0] / "results"
     text = (results / "article" / "report.md").read_text(encoding="utf-8")
-    [name] = re.findall(r'^runs_behind\("(\w+)"\)', text, re.MULTILINE)
+    [name] = re.findall(r'^runs = runs_behind\("(\w+)"\)', text, re.MULTILINE)
     assert len(runs_behind(name, results / "article", results)) == 150
     [run] = runs_behind("fit_the_article_s_numbers", results / "article", results).to_dict("records")
     assert (run["seed"], run["optimizer.lr"]) == (0, 0.01)
