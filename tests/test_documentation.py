@@ -133,6 +133,8 @@ def test_a_command_of_the_readme_is_one(
                 pytest.importorskip(library)
     monkeypatch.setattr(forecast, "calibrated", lambda _: forecast.Rate(0.0, 0.0, 0.0))  # runs nothing
     _, _, module, *typed = shlex.split(command)
+    if any(word.startswith("+experiment=crowded_valley") for word in typed):
+        typed.append("suite.instances=[{problem: mlp}]")  # of 240 cells to plan, 30
     ended = here(tmp_path, module.removeprefix("experiments."), *typed, "dry_run=true")
     assert ended.code == 0, ended.err
     assert list(tmp_path.iterdir()) == []
