@@ -77,7 +77,7 @@ def forecast_table(forecasts: Sequence[Forecast], jobs: int, workers: int, secon
     """Print what a grid holds, and what it will take."""
     shown = Table()
     for name in ("optimizer", "problem"):
-        shown.add_column(name)
+        shown.add_column(name, overflow="fold")
     for name in ("runs", "shards", "stored", "processor time", "disk"):
         shown.add_column(name, justify="right")
     for f in forecasts[:MOST_ROWS]:

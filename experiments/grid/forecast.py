@@ -73,7 +73,8 @@ NOTHING = Rate(0.0, 0.0, 0.0)
 def forecasts(parts: Sequence[Part], more: Sequence[int], batches: Batches, store: Store) -> list[Forecast]:
     """Return what each part of a grid will take; ``more`` runs are those that tuning adds to it."""
     settings = [dict(whole.settings) for whole, _ in parts]
-    names = zip(labels(settings, "optimizer"), labels(settings, "problem"), strict=True)
+    problems = map(" ".join, zip(labels(settings, "problem"), others(settings), strict=True))
+    names = zip(labels(settings, "optimizer"), map(str.strip, problems), strict=True)
     cuts = Counter(id(shard.settings) for batch in batches for shard in batch)
     stored = [stored_runs(product, store) for _, product in parts]
     left = [
@@ -192,3 +193,15 @@ def labels(settings: Sequence[dict[str, Any]], group: str) -> list[str]:
         " ".join([f"{part['name']}", *(f"{k}={part[k]}" for k in part if len(values[part["name"], k]) > 1)])
         for part in parts
     ]
+
+
+def others(settings: Sequence[dict[str, Any]]) -> list[str]:
+    """Return for each cell what varies beside its optimizer and problem: what computes it, and how long."""
+    keys = ("schedule", "steps", "engine", "dtype", "device")
+    told = [{key: name_of(each[key]) for key in keys if key in each} for each in settings]
+    varied = [key for key in keys if len({each.get(key) for each in told}) > 1]
+    return [" ".join(f"{key}={each[key]}" for key in varied if key in each) for each in told]
+
+
+def name_of(value: Any) -> Any:
+    return value["name"] if isinstance(value, Mapping) else value

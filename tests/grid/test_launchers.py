@@ -1,4 +1,4 @@
-"""The same grid under every launcher leaves the same study, to the last bit."""
+"""The same grid under every launcher and both engines leaves the same study, to the last bit."""
 
 import os
 import signal
@@ -17,10 +17,10 @@ from experiments.store.audit import audit
 
 GRID = (
     "-m",
-    *("steps=20", "record.points=5", "optimizer=sgd", "problem=rosenbrock,quadratic"),
+    *("steps=20", "record.points=5", "optimizer=sgd", "problem=rosenbrock,quadratic", "engine=numpy,jax"),
     "seed=range(0,60)",
 )
-LAST = "120 runs done, 0 reused; stored in results/default"
+LAST = "240 runs done, 0 reused; stored in results/default"
 PATIENCE = 60.0
 
 
