@@ -49,10 +49,25 @@ def parts_of(parts: Split, measure: str, factor: float, where: Where) -> Iterato
         if budget.heading:
             yield Text(budget.heading)
         yield from suite_lines(budget)
+        yield from engine_lines(budget.split.runs)
         yield from budget_parts(budget, measure, factor)
         for over in over_suites(budget):
             yield Text(over.heading)
             yield from budget_parts(over, measure, factor)
+
+
+def engine_lines(runs: pd.DataFrame) -> Iterator[Text]:
+    """Yield a line that names who ran under an engine of their own, where a problem has several."""
+    if "engine" not in runs:
+        return
+    cells = runs[[*tables.PAIR, "engine"]].astype(str).drop_duplicates()
+    mixed = cells[cells.groupby("problem")["engine"].transform("nunique") > 1]
+    if len(mixed):
+        most = mixed.groupby("problem")["engine"].transform(lambda engines: engines.mode().iloc[0])
+        few = mixed[mixed["engine"] != most].groupby(["optimizer", "engine"])["problem"].nunique()
+        rows = few.reset_index().itertuples(index=False, name=None)
+        words = [f"{name} under {engine} on {counted(n, 'problem')}" for name, engine, n in rows]
+        yield Text(f"Not all ran under one engine, which agree to rounding: {', '.join(words)}.")
 
 
 def uneven_parts(runs: pd.DataFrame, by_use: Split, chosen: pd.DataFrame, measure: str) -> Iterator[Part]:

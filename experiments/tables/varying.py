@@ -27,7 +27,8 @@ def problem_labels(runs: pd.DataFrame) -> pd.Series:
     """Return each run's problem with its varying constants, ``rosenbrock dim=10``.
 
     An ordered categorical, by name and then by the constants' values. The number of
-    steps, engine, dtype and device count as constants. Labels that are there already are kept.
+    steps, engine, dtype and device count as constants, the engine as ``engines_apart`` tells. Labels that
+    are there already are kept.
     """
     if isinstance(runs["problem"].dtype, pd.CategoricalDtype) and runs["problem"].cat.ordered:
         return runs["problem"].cat.remove_unused_categories()
@@ -44,12 +45,21 @@ def backend_columns(runs: pd.DataFrame) -> list[str]:
     return [key for key in BACKEND if key in runs]
 
 
+def engines_apart(runs: pd.DataFrame) -> bool:
+    """Tell whether some optimizer ran on these problems under several engines, which are then compared.
+
+    One that only JAX can run is no reason to compare it with nobody: the engines agree to rounding.
+    """
+    return "engine" in runs and bool((runs.groupby(PAIR, observed=True)["engine"].nunique() > 1).any())
+
+
 def constant_labels(runs: pd.DataFrame, more: list[str]) -> pd.Series:
     """Return each run's problem with those of its constants, and of the columns ``more``, that vary."""
     labels = pd.Series("", index=runs.index, dtype=object)
     order: list[str] = []
     for name, part in by_name(runs, "problem"):
-        keys = telling(part, varying(part, [*columns_of(part, "problem."), *more]))
+        apart = [key for key in more if key != "engine" or engines_apart(part)]
+        keys = telling(part, varying(part, [*columns_of(part, "problem."), *apart]))
         digits = {key: digits_of(part[key].unique()) for key in keys}
         for values, rows in part.groupby(keys, dropna=False) if keys else [((), part)]:
             words = [

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from experiments.request.limits import FIRST_TUNING_SEED
 from experiments.tables import PAIR, hyperparameters, instance_labels, labelled
 from experiments.tables.coverage import Where, filling, left_out, left_out_row, spans
-from experiments.tables.varying import backend_columns
+from experiments.tables.varying import backend_columns, engines_apart
 
 Seeds = NDArray[np.int64]
 
@@ -305,13 +305,15 @@ class Budget:
 def budgets(parts: Split, where: Where) -> list[Budget]:
     """Return the runs by budget, if a problem has several; else all as one.
 
-    The same problem under two engines is one problem, compared twice, as after two numbers of steps.
+    The same problem under two engines is one problem, compared twice, as after two numbers of steps; not
+    where each optimizer has but one of them.
     """
     by_constants = by_instance(parts)
     keys = ["steps", *backend_columns(parts.runs)]
     cells = by_constants[0][["problem", *keys]].drop_duplicates()
     several = cells.groupby("problem", observed=True)[keys].nunique().max()
-    varied = [key for key in keys if several[key] > 1]
+    apart = engines_apart(by_constants[0])
+    varied = [key for key in keys if several[key] > 1 and (key != "engine" or apart)]
     if not varied:
         return [Budget(None, {}, with_runs(parts, by_constants), where)]
     found = []
