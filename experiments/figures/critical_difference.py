@@ -11,6 +11,8 @@ from experiments.wording import counted
 
 ROW = 0.17
 """Height of one name, in inches."""
+MOST_NUMBERS = 16
+"""So many ranks have room for their number."""
 LETTER, BLANK, AXIS = 0.062, 0.65, 2.0
 """Width of a letter of a name, of the rank and the blanks beside it, and of the axis at least, in inches."""
 
@@ -49,7 +51,8 @@ def draw_axis(ax: Axes, count: int, found: CriticalDifference) -> None:
     ax.plot([1, count], [0, 0], color=BLACK, linewidth=0.8)
     for rank in range(1, count + 1):
         ax.plot([rank, rank], [0, -0.22], color=BLACK, linewidth=0.8)
-        ax.text(rank, -0.35, f"{rank}", ha="center", va="bottom", fontsize=7)
+        if rank % (-(-count // MOST_NUMBERS)) == 0 or rank == 1:
+            ax.text(rank, -0.35, f"{rank}", ha="center", va="bottom", fontsize=7)
     ax.text(
         1 + 1.05 * (count - 1),
         0,

@@ -74,7 +74,8 @@ def runtime_distribution(
 
     Returns:
         Columns: optimizer, steps (gradient evaluations), share, restarted (whether it is beyond
-        the longest run, where only restarts get). A step function: a row at each runtime.
+        the longest run, where only restarts get). A step function: a row at each runtime; of an
+        optimizer that solves nothing one, share 0 at its longest run.
     """
     times = simulated_runtimes(runs, targets, sweeps=sweeps, seed=seed)
     there = labelled(runs)
@@ -83,6 +84,8 @@ def runtime_distribution(
     for name, part in times.groupby("optimizer"):
         weights = part.groupby("runtime")["weight"].sum() / part["weight"].sum()
         share = weights[np.isfinite(weights.index)].cumsum()
+        if share.empty:
+            share = pd.Series([0.0], index=[longest[str(name)]])
         steps: Any = share.index.to_numpy(float)
         columns = {"steps": steps, "share": share.to_numpy(), "restarted": steps > longest[str(name)]}
         parts.append(pd.DataFrame({"optimizer": str(name), **columns}))

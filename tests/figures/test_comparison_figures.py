@@ -1,5 +1,6 @@
 """The figures that compare optimizers, by their artists, never by pixels."""
 
+import itertools
 from io import BytesIO
 
 import numpy as np
@@ -80,6 +81,15 @@ class TestCriticalDifference:
         )
         figure = drawable(figures.critical_difference(inference.nemenyi(costs)))
         assert all(f"rule{i}" in words(figure) for i in range(9))
+
+    def test_the_numbers_of_many_ranks_do_not_run_into_each_other(self):
+        costs = pd.DataFrame(np.random.default_rng(0).normal(size=(3, 25)))
+        costs.columns = [f"rule{i}" for i in range(25)]
+        figure = drawable(figures.critical_difference(inference.nemenyi(costs)))
+        numbers = [text for text in figure.axes[0].texts if text.get_text().isdecimal()]
+        boxes = sorted((text.get_window_extent() for text in numbers), key=lambda box: box.x0)
+        assert len(boxes) > 10
+        assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
 
     @pytest.mark.parametrize("count", [2, 3, 4, 9, 15])
     @pytest.mark.parametrize("name", ["sgd{}", "a_long_name_indeed{}", "lookahead.sgd:momentum{}"])
