@@ -18,8 +18,8 @@ from experiments import figures, inference, measures, tables
 from experiments.figures.parts import Part, Picture, Table, Text
 from experiments.reports.alarms import alarms, named
 from experiments.reports.page import bullet_list
-from experiments.reports.suites import over_suites, suite_lines
-from experiments.tables.coverage import Where, missing_instances, unmeasured
+from experiments.reports.suites import memberships, over_suites
+from experiments.tables.coverage import NOTHING, Where, missing_instances, unmeasured
 from experiments.tuning.protocol import Budget, Split, budgets, split
 from experiments.wording import counted
 from optim import OPTIMIZERS
@@ -48,10 +48,11 @@ def parts_of(parts: Split, measure: str, factor: float, where: Where) -> Iterato
     for budget in budgets(parts, where):
         if budget.heading:
             yield Text(budget.heading)
-        yield from suite_lines(budget)
+        suites = memberships(budget.split.runs)
+        yield from (Text(each.said) for each in suites)
         yield from engine_lines(budget.split.runs)
         yield from budget_parts(budget, measure, factor)
-        for over in over_suites(budget):
+        for over in over_suites(budget, suites):
             yield Text(over.heading)
             yield from budget_parts(over, measure, factor)
 
@@ -67,7 +68,7 @@ def engine_lines(runs: pd.DataFrame) -> Iterator[Text]:
         few = mixed[mixed["engine"] != most].groupby(["optimizer", "engine"])["problem"].nunique()
         rows = few.reset_index().itertuples(index=False, name=None)
         words = [f"{name} under {engine} on {counted(n, 'problem')}" for name, engine, n in rows]
-        yield Text(f"Not all ran under one engine, which agree to rounding: {', '.join(words)}.")
+        yield Text(f"Not all ran under one engine, and engines differ in rounding: {', '.join(words)}.")
 
 
 def uneven_parts(runs: pd.DataFrame, by_use: Split, chosen: pd.DataFrame, measure: str) -> Iterator[Part]:
@@ -76,7 +77,7 @@ def uneven_parts(runs: pd.DataFrame, by_use: Split, chosen: pd.DataFrame, measur
         yield Table("seeds", "Which seeds choose settings, and which are shown", by_use.cells)
     lost = pd.concat([by_use.left_out, unmeasured(runs, chosen, measure)], ignore_index=True)
     if len(lost):
-        fills = " The command fills the hole." if lost["command"].notna().any() else ""
+        fills = " The command fills the hole." if lost["command"].ne(NOTHING).any() else ""
         yield Text(
             f"Not all runs can be compared: {int(lost['runs'].sum()):,} of {len(runs):,} neither choose "
             f"settings nor show how they do.{fills}"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import pandas as pd
 
-from experiments.figures.parts import Text
 from experiments.grid.suite import NOT_CONSTANTS, suites
 from experiments.tables.varying import text
 from experiments.tuning.protocol import Budget, with_runs
@@ -93,15 +92,9 @@ def typed(given: Mapping[Any, Any]) -> str:
     return " ".join([str(given["problem"]), *constants])
 
 
-def suite_lines(budget: Budget) -> Iterator[Text]:
-    """Yield a line for each suite, that says how much of it is there."""
-    for each in memberships(budget.split.runs):
-        yield Text(each.said)
-
-
-def over_suites(budget: Budget) -> Iterator[Budget]:
+def over_suites(budget: Budget, found: Sequence[Membership]) -> Iterator[Budget]:
     """Yield the comparison over each suite alone; nothing for one that all instances are of."""
-    for each in memberships(budget.split.runs):
+    for each in found:
         if each.others:
             split = budget.split
             frames = [

@@ -48,7 +48,7 @@ def backend_columns(runs: pd.DataFrame) -> list[str]:
 def engines_apart(runs: pd.DataFrame) -> bool:
     """Tell whether some optimizer ran on these problems under several engines, which are then compared.
 
-    One that only JAX can run is no reason to compare it with nobody: the engines agree to rounding.
+    One that only JAX can run is no reason to compare it with nobody: the engines' formulas are the same.
     """
     return "engine" in runs and bool((runs.groupby(PAIR, observed=True)["engine"].nunique() > 1).any())
 

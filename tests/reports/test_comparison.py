@@ -10,7 +10,7 @@ import pytest
 from experiments import tables
 from experiments.figures.parts import Text
 from experiments.reports.alarms import alarms
-from experiments.reports.comparison import comparison_parts
+from experiments.reports.comparison import comparison_parts, uneven_parts
 from experiments.request.limits import FIRST_TUNING_SEED
 from experiments.tuning.protocol import split
 
@@ -163,3 +163,22 @@ def test_ranks_and_steps_at_chosen_settings_are_those_of_the_reported_runs() -> 
     assert list(ranks["optimizer"]) == ["rmsprop", "sgd", "adam"]
     steps = tables.steps_to_targets(parts.shown, "suboptimality", shown)
     assert set(steps["runs"]) == {4}
+
+
+def said_of_holes(runs: pd.DataFrame) -> str:
+    """Return what a report says of the runs that neither choose settings nor are shown."""
+    by_use = split(runs, ("s",))
+    chosen = tables.settings_shown(by_use.choosing, by_use.shown, "suboptimality")
+    said, _ = uneven_parts(runs, by_use, chosen, "suboptimality")
+    assert isinstance(said, Text)
+    return said.text
+
+
+def test_a_command_is_said_to_fill_a_hole_only_if_there_is_one() -> None:
+    winners = made(fine, range(4), momenta=(0.9,))
+    pool = made(fine, range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + 3), momenta=(0.9,))
+    defaults = made(fine, range(4), momenta=(0.0,))  # beside a search, by intent
+    assert said_of_holes(pd.concat([pool, winners, defaults], ignore_index=True)).endswith("how they do.")
+    swept = made(fine, range(6))
+    partly = swept[~((swept["optimizer"] == "adam") & swept["optimizer.lr"].eq(0.01) & swept["seed"].ge(1))]
+    assert said_of_holes(partly.reset_index(drop=True)).endswith("The command fills the hole.")
