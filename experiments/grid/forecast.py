@@ -73,8 +73,8 @@ NOTHING = Rate(0.0, 0.0, 0.0)
 def forecasts(parts: Sequence[Part], more: Sequence[int], batches: Batches, store: Store) -> list[Forecast]:
     """Return what each part of a grid will take; ``more`` runs are those that tuning adds to it."""
     settings = [dict(whole.settings) for whole, _ in parts]
-    problems = map(" ".join, zip(labels(settings, "problem"), others(settings), strict=True))
-    names = zip(labels(settings, "optimizer"), map(str.strip, problems), strict=True)
+    problems = zip(labels(settings, "problem"), others(settings), strict=True)
+    names = zip(labels(settings, "optimizer"), (" ".join(each).strip() for each in problems), strict=True)
     cuts = Counter(id(shard.settings) for batch in batches for shard in batch)
     stored = [stored_runs(product, store) for _, product in parts]
     left = [
@@ -84,7 +84,9 @@ def forecasts(parts: Sequence[Part], more: Sequence[int], batches: Batches, stor
     measured = measured_rates(products, [i for i, count in enumerate(left) if count])
     found = []
     for i, ((whole, product), (optimizer, problem)) in enumerate(zip(parts, names, strict=True)):
-        rate = measured[i] if i in measured else reckoned(product, products, measured) if left[i] else NOTHING
+        rate = measured.get(i, NOTHING)
+        if left[i] and i not in measured:
+            rate = reckoned(product, products, measured)
         seconds, size = rate.once + rate.seconds * left[i], rate.bytes * left[i]
         cells = len(product), more[i], cuts[id(whole.settings)], stored[i]
         found.append(Forecast(optimizer, problem, *cells, seconds, size, i in measured or not left[i]))
