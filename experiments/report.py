@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from omegaconf import DictConfig
 
 from experiments import tables
 from experiments.command_line.command import bad_input_ends_here, command, disk_errors_end_here, fail
 from experiments.command_line.terminal import closing_table
+from experiments.figures.parts import Part, Picture
+from experiments.reports.html import Fold, listed, runs_fold, write_document
 from experiments.reports.page import write_page
 from experiments.reports.sources import Section, write_sources
 from experiments.reports.study import SECTION, study_parts
@@ -18,6 +22,9 @@ from experiments.request.checks import checked_study
 from experiments.store import MOST_READ, Store
 from experiments.tables.distinct import distinct
 from experiments.wording import counted
+
+ONE_BY_ONE = ("learning_curves", "paths")
+"""The figures that show single runs."""
 
 
 @disk_errors_end_here()
@@ -35,9 +42,19 @@ def report(config: DictConfig) -> Path:
     path = write_page(store.folder / "report", parts)
     section = Section(SECTION, config.study, made_by(config.study), runs, parts)
     write_sources(path.parent, [section])
+    page = write_document(path.parent, config.study, parts, [behind(store, runs, parts, config)])
     closing_table(runs, config.measure)
-    print(f"report written to {path}")
+    print(f"report written to {path} and, to send, {page}")
     return path
+
+
+def behind(store: Store, runs: pd.DataFrame, parts: Sequence[Part], config: DictConfig) -> Fold:
+    """Return the section of a page to which the points of its figures lead."""
+    known = tables.numbered(tables.labelled(runs))
+    drawn = [part.runs for part in parts if isinstance(part, Picture) and part.name in ONE_BY_ONE]
+    shown = known[known["run"].isin(pd.concat([runs.head(0), *drawn])["run"])]
+    listing = listed(store, known, shown, config.measure, (f"study={config.study}",))
+    return runs_fold(listing, known["setting"].nunique())
 
 
 def checked_factor(factor: Any) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from experiments import figures
+from experiments.figures import charts
 from experiments.figures.parts import Part, Picture
 from experiments.measures import claim_space
 from experiments.wording import counted
@@ -220,7 +222,9 @@ def map_picture(
 ) -> Picture:
     """Return the map of a claim, with its cells as a table and the share of all in which the claim holds."""
     said = f"{caption}. In all it {claim_space(table)}"
-    return Picture(name, said, figures.claim_map(table, x, y, label, failed=failed), table, runs)
+    figure = figures.claim_map(table, x, y, label, failed=failed)
+    chart = partial(charts.claim_map, table, x, y, label, failed)
+    return Picture(name, said, figure, table, runs, chart)
 
 
 def over_seeds(

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from experiments import figures, tables
+from experiments.figures import charts
 from experiments.figures.parts import Picture
 from experiments.request.settings import build
 from experiments.tables.varying import digits_of, text, varying, varying_settings
@@ -56,6 +57,7 @@ def curves(study: Study) -> Picture | str:
         f"{study.measure} at the best settings: median and quartiles over seeds",
         figure,
         runs=study.best,
+        chart=lambda: charts.learning_curves(study.history, study.best, study.measure, NAMES),
     )
 
 
@@ -66,7 +68,10 @@ def sensitivity(study: Study) -> Picture | str:
         tables.lr_sensitivity(study.runs, study.measure, study.factor), study.measure, optimizers=NAMES
     )
     return Picture(
-        "lr_sensitivity", f"Final {study.measure} against the learning rate, and the share diverged", figure
+        "lr_sensitivity",
+        f"Final {study.measure} against the learning rate, and the share diverged",
+        figure,
+        chart=lambda: charts.lr_sensitivity(study.runs, study.measure, study.factor, NAMES),
     )
 
 
@@ -89,7 +94,12 @@ def map_of_two(study: Study) -> Picture | str:
     shown, drawn, there = first_maps(study.runs, *pair)
     figure = figures.heat_map(shown, *pair, study.measure)
     few = "" if drawn == there else f", the first {drawn} of {there} maps"
-    return Picture("heat_map", f"Median {study.measure} over {pair[0]} and {pair[1]}{few}", figure)
+    return Picture(
+        "heat_map",
+        f"Median {study.measure} over {pair[0]} and {pair[1]}{few}",
+        figure,
+        chart=lambda: charts.heat_map(shown, *pair, study.measure),
+    )
 
 
 def varied_pair(runs: pd.DataFrame) -> tuple[str, str] | None:
@@ -161,6 +171,7 @@ def spelled(optimizer: str) -> str:
 
 
 def path_figure(study: Study) -> Picture | str:
+    """Return the paths of one seed of each problem that can be drawn in a plane."""
     known = study.best[study.best["run"].astype(str).isin(recorded(study.history, "params.0"))]
     if known.empty:
         return "paths on the contours: run problem=quadratic,rosenbrock with record.params=true"
@@ -172,7 +183,13 @@ def path_figure(study: Study) -> Picture | str:
     figure = figures.paths(landscapes, study.history, shown, optimizers=NAMES)
     seeds = ", ".join(str(seed) for seed in sorted(shown["seed"].unique()))
     caption = f"Paths of seed {seeds} at the best settings{of_those_recorded(study.best, known)}"
-    return Picture("paths", caption, figure, runs=shown)
+    return Picture(
+        "paths",
+        caption,
+        figure,
+        runs=shown,
+        chart=lambda: charts.paths(landscapes, study.history, shown, NAMES),
+    )
 
 
 def of_one_seed(runs: pd.DataFrame) -> pd.DataFrame:

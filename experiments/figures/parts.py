@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -33,6 +35,7 @@ class Picture:
         name: that of its files.
         frame: what it shows, as numbers.
         runs: those that it was made from, if not from all of its section.
+        chart: makes the same as a Vega-Lite specification, for a page to click through.
     """
 
     name: str
@@ -40,6 +43,23 @@ class Picture:
     figure: Figure
     frame: pd.DataFrame | None = None
     runs: pd.DataFrame | None = None
+    chart: Callable[[], dict[str, Any]] | None = None
 
 
-Part = Text | Table | Picture
+@dataclass(frozen=True)
+class Chart:
+    """A figure that is only to click through, in the page of the report.
+
+    Attributes:
+        name: its own.
+        chart: makes its Vega-Lite specification.
+        runs: those that it was made from, if not from all of its section.
+    """
+
+    name: str
+    caption: str
+    chart: Callable[[], dict[str, Any]]
+    runs: pd.DataFrame | None = None
+
+
+Part = Text | Table | Picture | Chart

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from experiments import figures, inference, measures, tables
+from experiments.figures import charts
 from experiments.figures.parts import Part, Picture, Table, Text
 from experiments.reports.alarms import alarms, named
 from experiments.reports.page import bullet_list
@@ -179,13 +180,13 @@ def cost_parts(chosen: pd.DataFrame) -> Iterator[Part]:
         "Area under the performance profile up to 4 times the best (1 is best everywhere)",
         measures.algoperf_score(costs),
     )
+    performance, data = measures.performance_profile(costs), measures.data_profile(costs)
     yield Picture(
         "profiles",
         "Share of problem-target pairs solved within a multiple of the best optimizer's cost (performance "
         "profile) and within so many gradient evaluations (data profile)",
-        figures.profiles(
-            measures.performance_profile(costs), measures.data_profile(costs), optimizers=NAMES, unit=unit
-        ),
+        figures.profiles(performance, data, optimizers=NAMES, unit=unit),
+        chart=lambda: charts.profiles(performance, data, NAMES, unit),
     )
     yield Picture(
         "runtime_distributions",
@@ -270,7 +271,7 @@ def pair_parts(costs: pd.DataFrame, measure: str) -> Iterator[Part]:
     """Yield each optimizer against one of them, paired over the problem instances that both ran on."""
     reference = REFERENCE if REFERENCE in costs else str(costs.columns[0])
     both = {
-        str(name): costs[[name, reference]].dropna().clip(lower=FLOOR) for name in costs if name != reference
+        str(name): clipped(costs[[name, reference]].dropna(), measure) for name in costs if name != reference
     }
     few = [name for name, pairs in both.items() if len(pairs) < FEWEST_INSTANCES]
     enough = {name: pairs for name, pairs in both.items() if name not in few}
@@ -281,12 +282,15 @@ def pair_parts(costs: pd.DataFrame, measure: str) -> Iterator[Part]:
         )
     if not enough:
         return
-    table = paired_table(enough, reference)
-    yield Picture(
-        "paired_differences",
-        f"Median over instances of the ratio of final {measure}; above 1 {reference} is better",
-        figures.paired_differences(table, f"final {measure}, ratio to {reference}", ratio=True),
-    )
+    table, ratio = paired_table(enough, reference, measure), not is_difference(measure)
+    caption = f"Median over instances of the ratio of final {measure}; above 1 {reference} is better"
+    label = f"final {measure}, ratio to {reference}"
+    if not ratio:
+        caption = (
+            f"Median over instances of {reference}'s final {measure} less the other's; above 0 it is better"
+        )
+        label = f"final {measure} of {reference} less the other's"
+    yield Picture("paired_differences", caption, figures.paired_differences(table, label, ratio=ratio))
     yield Table(
         "paired_differences",
         f"Each optimizer against {reference}, paired over the problem instances that both ran on",
@@ -294,20 +298,38 @@ def pair_parts(costs: pd.DataFrame, measure: str) -> Iterator[Part]:
     )
 
 
-def paired_table(pairs: dict[str, pd.DataFrame], reference: str) -> pd.DataFrame:
+def is_difference(measure: str) -> bool:
+    """Tell whether a measure is compared by differences: where high is good, costs are negative."""
+    return tables.measure_of(measure, [measure]).higher_is_better
+
+
+def clipped(costs: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Return costs such that those that differ by rounding only are equal, where ratios are taken."""
+    return costs if is_difference(measure) else costs.clip(lower=FLOOR)
+
+
+def compared(these: pd.Series, those: pd.Series, measure: str) -> tuple[float, float, float]:
+    """Return the median over instances of these costs over those, or less those, with its interval."""
+    of = "difference" if is_difference(measure) else "ratio"
+    pairs = clipped(pd.DataFrame({"these": these, "those": those}), measure)
+    found = inference.paired_bootstrap(pairs["these"], pairs["those"], of=of, statistic=np.median)
+    return found.value, found.low, found.high
+
+
+def paired_table(pairs: dict[str, pd.DataFrame], reference: str, measure: str) -> pd.DataFrame:
     """Return a row for each optimizer against the reference, given the costs of both."""
+    of = "difference" if is_difference(measure) else "ratio"
     tests = inference.wilcoxon_holm(
         {
-            name: inference.paired_differences(costs[name], costs[reference], of="ratio")
+            name: inference.paired_differences(costs[name], costs[reference], of=of)
             for name, costs in pairs.items()
         },
         alpha=LEVEL,
     )
     rows = []
     for name, costs in pairs.items():
-        ratio = inference.paired_bootstrap(costs[name], costs[reference], of="ratio", statistic=np.median)
+        ends = compared(costs[name], costs[reference], measure)
         win = inference.probability_of_superiority(costs[reference], costs[name]).value
-        ends = ratio.value, ratio.low, ratio.high
         rows.append((f"{name} / {reference}", *ends, win, tests[name].p_holm, len(costs)))
     names = ["comparison", "value", "low", "high", f"{reference} better, probability", "Wilcoxon p, Holm"]
     return pd.DataFrame(rows, columns=[*names, "instances"])

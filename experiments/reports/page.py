@@ -11,7 +11,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from experiments.figures import STYLE
-from experiments.figures.parts import Part, Table, Text
+from experiments.figures.parts import Chart, Part, Table, Text
 from experiments.tables import cell
 from experiments.wording import counted
 
@@ -46,6 +46,8 @@ def written(folder: Path, part: Part) -> str:
         save_csv(folder, part.name, part.frame)
         (folder / "tables" / f"{part.name}.md").write_text(f"{markdown}\n", encoding="utf-8")
         return f"*{part.caption}* ([CSV](tables/{part.name}.csv))\n\n{shortened(part.frame, markdown)}"
+    if isinstance(part, Chart):
+        return f"*{part.caption}*: in report.html."
     save_figure(part.figure, folder / "figures" / part.name)
     links = f"[SVG](figures/{part.name}.svg)"
     if part.frame is not None:

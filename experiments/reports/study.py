@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from experiments import measures, tables
+from experiments.figures import charts
 from experiments.figures.drawings import DRAWINGS, Study
-from experiments.figures.parts import Part, Picture, Table, Text
+from experiments.figures.parts import Chart, Part, Picture, Table, Text
+from experiments.reports.answer import answer_parts
 from experiments.reports.comparison import best_of_k_parts, by_target, parts_of, uneven_parts, words
 from experiments.reports.page import bullet_list
 from experiments.reports.searches import search_parts
@@ -29,7 +31,9 @@ SECTION = "study"  # the name of the one listing of its runs
 
 def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, factor: float) -> Iterator[Part]:
     """Yield the parts of a study's report."""
-    runs = tables.labelled(runs)  # once for all, so that a problem has one name in every part
+    runs = tables.numbered(
+        tables.labelled(runs)
+    )  # once for all, so that a problem has one name in every part
     if tables.LR not in runs:  # of no optimizer that ran
         runs = runs.assign(**{tables.LR: np.nan})
     where = (f"study={study}",)
@@ -39,6 +43,8 @@ def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, fact
     traced = first_seeds(best, int(MOST_STEPS / max(store.steps_a_run(), 1)))
     history = store.history(traced["run"].astype(str))
     yield Text(f"# {study}")
+    yield from answer_parts(by_use, measure, factor, where)
+    yield Text("## What the study holds")
     yield Text(overview(store, runs))
     if store.sample is not None:
         yield Table("sample", "Which runs are shown, of how many", sample_table(store.sample, runs))
@@ -57,11 +63,20 @@ def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, fact
     yield from (picture for picture in drawn if isinstance(picture, Picture))
     yield from parts_of(by_use, measure, factor, where)
     yield from best_of_k_parts(tuning_runs(runs), measure)
+    yield from parallel_parts(searched_or_swept(runs), measure)
     yield from search_parts(store.selections())
     missing = [line for line in drawn if isinstance(line, str)]
     if missing:
         yield Text("Not drawn, for want of data:")
         yield bullet_list(missing)
+
+
+def parallel_parts(offered: pd.DataFrame, measure: str) -> Iterator[Part]:
+    """Yield the settings over parallel axes, if several hyperparameters of an optimizer vary."""
+    chart = charts.hyperparameters(offered, measure)
+    if chart is not None:
+        caption = "Settings over parallel axes, an axis for each hyperparameter that varies"
+        yield Chart("hyperparameters", caption, lambda: chart, offered)
 
 
 def first_seeds(runs: pd.DataFrame, most: int) -> pd.DataFrame:
@@ -93,14 +108,24 @@ def overview(store: Store, runs: pd.DataFrame) -> str:
     steps = sorted(runs["steps"].unique())
     return (
         f"{counted(len(runs), 'run')}: {', '.join(sorted(runs['optimizer'].astype(str).unique()))} on "
-        f"{', '.join(sorted(runs['problem'].astype(str).unique()))}, "
+        f"{problems_named(runs)}, "
         f"{counted(runs['seed'].nunique(), 'seed')}, "
         f"{', '.join(str(each) for each in steps)} step{'' if steps == [1] else 's'}; "
         f"{(runs['status'] == 'diverged').mean():.1%} diverged."
         f"{stalled_share(runs)}{stale} A diverged run counts as infinitely "
-        "bad and is never dropped. Bands and q25 to q75 are quartiles over seeds. Which runs each table and "
+        "bad and is never dropped. [report.html](report.html) is the same as one file to send, its figures "
+        "to click through. Bands and q25 to q75 are quartiles over seeds. Which runs each table and "
         f"figure was made from: [runs.csv]({INDEX}), by setting [here]({FOLDER}/{SECTION}.csv); "
         f"`experiments.reports.sources.runs_behind(TABLE, report)` takes them out of the store."
+    )
+
+
+def problems_named(runs: pd.DataFrame) -> str:
+    """Return the problems, each with how many instances of it there are if there are several."""
+    labels = pd.Series(runs["problem"].astype(str).unique())
+    counts = labels.groupby(labels.str.split().str[0]).size()
+    return ", ".join(
+        f"{name} ({counted(n, 'instance')})" if n > 1 else f"{name}" for name, n in counts.items()
     )
 
 

@@ -201,6 +201,17 @@ class Store:
         those = [file for file in files if self.footer(file).params == "True"]
         return [str(run) for file in those for run in self.ids_in(file).to_pylist()] if those != files else []
 
+    def recordings(self, ids: Iterable[str]) -> dict[str, tuple[int, bool]]:
+        """Return of each of these runs how many steps were to be recorded, and whether parameters were."""
+        wanted = set(ids)
+        found: dict[str, tuple[int, bool]] = {}
+        for file in self.files_read(outdated=False):
+            footer = self.footer(file)
+            if footer.points:
+                there = wanted.intersection(self.ids_in(file).to_pylist())
+                found |= dict.fromkeys(there, (int(footer.points), footer.params == "True"))
+        return found
+
     def runs_of(self, cell: Cell) -> pd.DataFrame:
         """Return one row a run of a cell, as far as it is stored; no file is read that cannot hold any."""
         values: Mapping[Any, Any] = dict(cell.runs.items())
@@ -309,6 +320,7 @@ class Footer(NamedTuple):
         code: the fingerprint of the code that made it; empty if there is none.
         optimizer, problem, engine, schedule: of its rows.
         params: True if their histories have the parameters, as text; empty if that is not told.
+        points: how many steps were asked to be recorded, as text; empty if that is not told.
     """
 
     rows: int
@@ -318,6 +330,7 @@ class Footer(NamedTuple):
     engine: str
     schedule: str
     params: str
+    points: str = ""
 
     @property
     def is_current(self) -> bool:
@@ -343,7 +356,7 @@ def footer_of(file: Path) -> Footer:
     with readable(file):
         check_footer(file)
         found = pq.read_metadata(file)
-        keys = (b"code", b"optimizer", b"problem", b"engine", b"schedule", b"record.params")
+        keys = (b"code", b"optimizer", b"problem", b"engine", b"schedule", b"record.params", b"record.points")
         words = ((found.metadata or {}).get(key, b"").decode() for key in keys)
         return Footer(found.num_rows, *words)
 

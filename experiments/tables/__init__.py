@@ -23,6 +23,7 @@ from experiments.tables.cell import cell
 from experiments.tables.comparisons import divergence, ranks, steps_to_targets
 from experiments.tables.lr_sensitivity import lr_sensitivity, lr_width
 from experiments.tables.measures import MEASURES, Measure, is_target, measure_of, target_columns
+from experiments.tables.numbered import numbered
 from experiments.tables.over_steps import effective_rates, learning_curves
 from experiments.tables.quartiles import QUARTILES
 from experiments.tables.varying import (
@@ -59,6 +60,7 @@ __all__ = [
     "lr_width",
     "measure_of",
     "noted",
+    "numbered",
     "problem_labels",
     "ranked_settings",
     "ranks",

@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 
 from experiments.engine.backend import Backend
-from experiments.request.settings import OptimizerName, kinds, optimizer_called
+from experiments.request.settings import OptimizerName, is_hyperparameter, kinds, optimizer_called
 from experiments.tables import PAIR, hyperparameters, text
-from experiments.tables.varying import columns_of
 from optim.schedules import SCHEDULES
 from optim.wrapper import Wrapper
 from problems import PROBLEMS
@@ -67,8 +66,9 @@ def filling(settings: pd.DataFrame, at: pd.DataFrame, seeds: Iterable[int], wher
     axes = axes_of(settings, keys)
     distinct = settings[keys].drop_duplicates()
     wanted = np.unique(np.asarray(list(seeds)))
-    words = [*optimizer_words(name), *problem_words(at.iloc[0]), f"steps={text(at['steps'].iloc[0])}"]
-    words += backend_words(at.iloc[0])
+    first = {str(key): value for key, value in at.iloc[0].items()}
+    words = [*optimizer_words(name), *problem_words(first), f"steps={text(first['steps'])}"]
+    words += backend_words(first)
     words.append(f"seed={number_list(wanted)}")
     parts = (
         [part for _, part in settings.groupby("schedule", observed=True)]
@@ -86,6 +86,22 @@ def filling(settings: pd.DataFrame, at: pd.DataFrame, seeds: Iterable[int], wher
     return f"python -m experiments.{command} -m {' '.join(map(quoted, [*words, *where]))}"
 
 
+def making(run: Mapping[str, Any], seeds: Sequence[int], recorded: Sequence[str], where: Where) -> str:
+    """Return the command that makes runs of one setting.
+
+    Args:
+        run: the columns of one of them.
+        seeds: those that are wanted, ascending.
+        recorded: the words for what is recorded of them.
+        where: the words for the study that they belong to.
+    """
+    name = str(run["optimizer"])
+    axes = {key: [run[key]] for key in run if is_hyperparameter(key) and run[key] == run[key] is not None}
+    words = [*optimizer_words(name), *hyperparameter_words(name, axes), *problem_words(run)]
+    words += [f"steps={text(run['steps'])}", *backend_words(run), f"seed={number_list(seeds)}", *recorded]
+    return f"python -m experiments.run -m {' '.join(map(quoted, [*words, *where]))}"
+
+
 def axes_of(settings: pd.DataFrame, keys: Sequence[str]) -> dict[str, list[Any]]:
     """Return the values of these columns, ascending; the schedule comes first, its parameters are its own."""
     return {key: sorted(settings[key].dropna().unique()) for key in sorted(keys, key="schedule".__ne__)}
@@ -98,12 +114,12 @@ def points_of_grids(settings: pd.DataFrame, keys: Sequence[str]) -> int:
     return sum(math.prod(max(len(values), 1) for values in axes.values()) for axes in parts)
 
 
-def problem_words(row: pd.Series) -> list[str]:
+def problem_words(row: Mapping[str, Any]) -> list[str]:
     """Return the words for a run's problem and those of its constants that are not the default."""
     name = str(row["problem"]).split()[0]
     defaults = defaults_of(PROBLEMS[name]) if name in PROBLEMS else {}
     words = [f"problem={name}"]
-    for key in columns_of(row.to_frame().T, "problem."):
+    for key in filter(lambda key: key.startswith("problem."), row):
         constant = key.removeprefix("problem.")
         if constant in defaults and not same(row[key], defaults[constant]) and row[key] == row[key]:
             words.append(f"{key}={of_grammar(row[key])}")
@@ -116,7 +132,7 @@ def of_grammar(value: Any) -> str:
     return text(value, DIGITS) if plain else '"{}"'.format(value.replace('"', r"\""))
 
 
-def backend_words(row: pd.Series) -> list[str]:
+def backend_words(row: Mapping[str, Any]) -> list[str]:
     """Return the words for what computed a run, where that is not the default of its problem."""
     name = str(row["problem"]).split()[0]
     usual = asdict(Backend(PROBLEMS[name].engines[0] if name in PROBLEMS else ""))

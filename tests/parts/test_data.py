@@ -516,7 +516,7 @@ def test_the_readme_has_a_command_for_ones_own_file_that_works(folder: Path) -> 
 def test_a_command_that_fills_a_hole_names_the_file_and_the_target_as_hydra_reads_them(
     name: str, target: str
 ) -> None:
-    row = pd.Series({"problem": "logistic", "problem.data": name, "problem.target": target})
+    row = {"problem": "logistic", "problem.data": name, "problem.target": target}
     typed = shlex.split(" ".join(map(quoted, problem_words(row))))
     read = [override.value() for override in OverridesParser.create().parse_overrides(typed)]
     assert [getattr(value, "text", value) for value in read] == ["logistic", name, target]

@@ -1,0 +1,46 @@
+"""The whole page: its sections put into the template, with the libraries that it carries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from experiments.figures.parts import Part
+from experiments.reports.html.fragments import Fold, folds
+from experiments.reports.html.libraries import inside_script, libraries
+
+NAME = "report.html"
+
+
+def write_document(folder: Path, title: str, parts: Iterable[Part], more: Iterable[Fold] = ()) -> Path:
+    """Write ``report.html`` into ``folder`` and return its path. Equal content gives equal bytes.
+
+    ``more`` are sections that stand after those of the parts.
+    """
+    path = folder / NAME
+    path.write_text(document(title, [*folds(parts, folder), *more]), encoding="utf-8")
+    return path
+
+
+def document(title: str, sections: Sequence[Fold]) -> str:
+    """Return the page; the first section with a title stands open."""
+    carried = libraries()
+    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(own("page.html.j2"))
+    return template.render(
+        title=title,
+        head=Markup(sections[0].body),
+        sections=[(each, Markup(each.body)) for each in sections[1:]],
+        style=Markup(carried.table_style + own("page.css")),
+        script=Markup(inside_script(own("page.js"))),
+        charts=Markup(carried.charts),
+        tables=carried.tables,
+    )
+
+
+def own(name: str) -> str:
+    """Return a file that lies beside this one."""
+    return (files("experiments.reports.html") / name).read_text(encoding="utf-8")

@@ -1,0 +1,141 @@
+"""The runs behind the points of a page: of each setting its configuration, its runs' ids, its command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from experiments.figures.charts.settings import SETTING
+from experiments.reports.html.fragments import Fold
+from experiments.store import Store
+from experiments.tables import cell, text
+from experiments.tables.coverage import Where, making, spans
+from experiments.tables.varying import swept
+from experiments.wording import counted
+
+MOST_SETTINGS = 6000
+MOST_RUNS = 3000
+"""Runs that have a line each; of other settings the ids stand together."""
+MOST_IDS = 24
+"""Of a setting whose runs have no line each."""
+USUAL_POINTS = 100
+GROUPS = ("optimizer.", "schedule", "problem.")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Whose entries a page has.
+
+    Attributes:
+        runs: all numbered runs of the study.
+        shown: those that figures show one by one.
+        measure: what they are compared by.
+        where: the words for the study, for the commands.
+        recorded: of runs that are listed, how many steps and whether the parameters were recorded.
+    """
+
+    runs: pd.DataFrame
+    shown: pd.DataFrame
+    measure: str
+    where: Where
+    recorded: Mapping[str, tuple[int, bool]]
+
+
+def listed(store: Store, runs: pd.DataFrame, shown: pd.DataFrame, measure: str, where: Where) -> Listed:
+    """Return whose entries a page has: those of the settings that are shown, then others up to a limit."""
+    order = pd.unique(pd.concat([shown[SETTING], runs[SETTING]]))[:MOST_SETTINGS]
+    kept = runs[runs[SETTING].isin(order)]
+    recorded = store.recordings(kept["run"].astype(str))
+    return Listed(kept, shown.head(MOST_RUNS), measure, where, recorded)
+
+
+def runs_fold(listing: Listed, settings: int) -> Fold:
+    """Return the section that has an entry for each setting; ``settings`` is how many there are in all."""
+    there = listing.runs[SETTING].nunique()
+    left = settings - there
+    note = (
+        f"<p>Of {counted(settings, 'setting')}, those that the figures show at their best and others up to "
+        f"{there:,}; the settings of all are in the file runs/study.csv.</p>"
+        if left
+        else ""
+    )
+    head = (
+        "<p>Each point of a figure leads here by a click: the configuration, the ids of the runs, and the "
+        "command that makes them again. A click on a command marks it whole, to copy.</p>"
+    )
+    return Fold("Runs", head + note + "\n".join(entries(listing)))
+
+
+def entries(listing: Listed) -> Iterator[str]:
+    """Yield the entry of each setting, by optimizer and problem."""
+    varied = swept(listing.runs)
+    one_by_one = set(listing.shown["run"].astype(str))
+    for number, part in listing.runs.groupby(SETTING, sort=True):
+        yield entry(int(str(number)), part.sort_values("seed"), varied, one_by_one, listing)
+
+
+def entry(number: int, runs: pd.DataFrame, varied: list[str], one_by_one: set[str], listing: Listed) -> str:
+    """Return the entry of one setting."""
+    first = {str(key): value for key, value in runs.iloc[0].items()}
+    ids = runs["run"].astype(str)
+    words = " ".join(
+        f"{key.removeprefix('optimizer.')}={text(first[key], 4)}"
+        for key in varied
+        if first[key] == first[key]
+    )
+    recorded = record_words(listing.recorded.get(str(first["run"])))
+    command = making(first, list(runs["seed"]), recorded, listing.where)
+    shown = ids.isin(one_by_one)
+    rows = "".join(run_row(row, recorded, listing) for row in runs[shown].to_dict("records"))
+    table = f"<table><thead><tr>{HEAD}<th>final {escape(listing.measure)}</th><th>command</th></tr></thead>"
+    lines = f"{table}<tbody>{rows}</tbody></table>" if rows else ""
+    return (
+        f'<details id="setting-{number}"><summary>{escape(str(first["optimizer"]))} on '
+        f"{escape(str(first['problem']))}: {escape(words)}</summary>"
+        f"<p>{escape(configuration(first))}</p><p>{counted(len(runs), 'run')}, seeds {spans(runs['seed'])}: "
+        f'<code tabindex="0">{escape(command)}</code></p><div class="scroll">{lines}</div>'
+        f"{together(runs[~shown])}</details>"
+    )
+
+
+HEAD = "<th>seed</th><th>run</th><th>status</th>"
+
+
+def run_row(run: Mapping[Any, Any], recorded: list[str], listing: Listed) -> str:
+    """Return the line of one run, to which its curve leads."""
+    command = making(run, [run["seed"]], recorded, listing.where)
+    return (
+        f'<tr id="run-{run["run"]}"><td class="number">{run["seed"]}</td><td><code>{run["run"]}</code></td>'
+        f'<td>{run["status"]}</td><td class="number">{escape(cell(run[listing.measure]))}</td>'
+        f'<td><code tabindex="0">{escape(command)}</code></td></tr>'
+    )
+
+
+def together(runs: pd.DataFrame) -> str:
+    """Return the ids of runs that have no line each, by seed; of very many the first."""
+    if runs.empty:
+        return ""
+    first = runs.head(MOST_IDS)
+    pairs = [f"{seed}: {run}" for seed, run in zip(first["seed"], first["run"].astype(str), strict=True)]
+    more = len(runs) - len(first)
+    rest = f", and {more:,} more" if more else ""
+    return f"<p>Ids by seed: {', '.join(pairs)}{rest}.</p>"
+
+
+def configuration(run: Mapping[Any, Any]) -> str:
+    """Return all settings of a run as ``key=value``."""
+    keys = [key for key in run if str(key).startswith(GROUPS)]
+    there = [key for key in keys if run[key] is not None and run[key] == run[key]]
+    backend = [key for key in ("steps", "engine", "dtype", "device") if key in run]
+    return ", ".join(f"{key}={text(run[key], 12)}" for key in [*there, *backend])
+
+
+def record_words(recorded: tuple[int, bool] | None) -> list[str]:
+    """Return the words for what is recorded of a run, where that is not what is by default."""
+    points, params = recorded or (USUAL_POINTS, False)
+    words = [] if points == USUAL_POINTS else [f"record.points={points}"]
+    return [*words, "record.params=true"] if params else words
