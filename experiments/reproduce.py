@@ -14,10 +14,14 @@ from experiments.claims import CLAIMS
 from experiments.claims.base import ARTICLE
 from experiments.command_line.command import bad_input_ends_here, command, disk_errors_end_here, fail
 from experiments.command_line.terminal import print_table
-from experiments.reports.article import Task, all_made, opening_parts
+from experiments.figures.parts import Text
+from experiments.reports.article import Task, all_made, opening_parts, short_parts
 from experiments.reports.experiments import ExperimentFailed, Grid, run_all
+from experiments.reports.html import folds, sources_fold, write_folds
 from experiments.reports.page import write_text, written
 from experiments.reports.sources import write_index
+
+ABOUT = Text("## How to read this")
 
 
 @disk_errors_end_here()
@@ -33,13 +37,17 @@ def reproduce(config: DictConfig) -> Path:
     tasks = tasks_of(experiments, grids, results, folder, beside)
     sections = all_made(tasks)
     verdicts = pd.concat([section.verdict for section in sections if len(section.verdict)], ignore_index=True)
-    opening = opening_parts(sections_of.title, sections_of.note, folder, verdicts, sections)
+    opening = list(opening_parts(sections_of.title, sections_of.note, folder, verdicts, sections))
     head = [written(folder, part) for part in opening]
     path = write_text(folder, [*head, *(text for section in sections for text in section.paragraphs)])
     write_index(folder, [section.index for section in sections])
+    index = pd.concat([section.index for section in sections], ignore_index=True)
+    first = folds([Text(f"# {sections_of.title}"), *short_parts(verdicts), ABOUT, *opening[1:-1]], folder)
+    rest = [fold for section in sections for fold in section.folds]
+    page = write_folds(folder, sections_of.title, [*first, *rest, sources_fold(folder, index)])
     verdicts.to_csv(folder / "claims.csv", index=False, float_format="%.6g")
     show(verdicts)
-    print(f"report written to {path}")
+    print(f"report written to {path} and, to send, {page}")
     return path
 
 

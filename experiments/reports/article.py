@@ -10,12 +10,13 @@ from pathlib import Path
 import pandas as pd
 
 from experiments.claims import CLAIMS, PICTURES, Claim, Evidence, Finding
-from experiments.claims.base import ARTICLE
+from experiments.claims.base import ARTICLE, Verdict, listed
 from experiments.figures.parts import Part, Table, Text
 from experiments.grid.experiment import question_of
 from experiments.grid.pool import Pool, cores
 from experiments.reports.beside import BESIDE
 from experiments.reports.experiments import Grid, say
+from experiments.reports.html import Fold, folds
 from experiments.reports.page import file_name, table_text, written
 from experiments.reports.searches import search_alarms, search_parts
 from experiments.reports.sources import FOLDER, INDEX, Section, write_listing
@@ -52,11 +53,13 @@ class Made:
     Attributes:
         verdict: the claim's row of ``claims.csv``; no row beside the claims.
         paragraphs: the Markdown of its parts.
+        folds: the same as HTML.
         index: its rows of ``runs.csv``.
     """
 
     verdict: pd.DataFrame
     paragraphs: Sequence[str]
+    folds: Sequence[Fold]
     index: pd.DataFrame
 
 
@@ -79,9 +82,13 @@ def one_listing(task: Task, section: Made) -> Made:
     if not task.before or not filecmp.cmp(own, other, shallow=False):
         return section
     own.unlink()
-    here, there = (f"({FOLDER}/{name}.csv)" for name in (task.name, task.before))
-    paragraphs = [text.replace(here, there) for text in section.paragraphs]
-    return replace(section, paragraphs=paragraphs, index=section.index.assign(section=task.before))
+    here, there = (f"{FOLDER}/{name}.csv" for name in (task.name, task.before))
+    return replace(
+        section,
+        paragraphs=[text.replace(here, there) for text in section.paragraphs],
+        folds=[replace(fold, body=fold.body.replace(here, there)) for fold in section.folds],
+        index=section.index.assign(section=task.before),
+    )
 
 
 def start_quietly() -> None:
@@ -101,7 +108,8 @@ def made(task: Task) -> Made:
         parts = [*claim_parts(claim, finding, evidence, task.before)]
         verdict = verdict_table([(claim, finding, task.grid.study)])
     section = Section(task.name, task.grid.study, command_of(task.experiment), evidence.runs, parts)
-    return Made(verdict, [written(folder, part) for part in parts], write_listing(folder, section))
+    paragraphs = [written(folder, part) for part in parts]
+    return Made(verdict, paragraphs, folds(parts, folder)[1:], write_listing(folder, section))
 
 
 def command_of(experiment: str) -> str:
@@ -141,6 +149,19 @@ def opening_parts(
     )
     columns = ["claim", "statement", "verdict", "effect", "low", "high", "unit"]
     yield Text(table_text(verdicts[columns]))
+
+
+def short_parts(verdicts: pd.DataFrame) -> Iterator[Part]:
+    """Yield the verdicts in a paragraph and a table, with which the page to send begins."""
+    yield Text("## In short")
+    counts = verdicts["verdict"].value_counts()
+    said = listed([f"{counts[verdict]} {verdict}" for verdict in map(str, Verdict) if verdict in counts])
+    yield Text(
+        f"Of {counted(len(verdicts), 'claim')}: {said}. Each verdict is that of a rule that was written "
+        "before the runs; the interval of an effect is a 95 % confidence interval."
+    )
+    columns = ["claim", "verdict", "statement", "effect", "low", "high", "unit"]
+    yield Table("claims", "The verdicts", verdicts[columns])
 
 
 def claim_parts(claim: Claim, finding: Finding, evidence: Evidence, before: str = "") -> Iterator[Part]:

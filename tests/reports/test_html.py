@@ -24,6 +24,7 @@ from experiments.reports.html.fragments import table_cell
 from experiments.reports.html.libraries import inside_script
 from experiments.store import Store
 
+DPI = 40
 PATIENCE = 60  # seconds
 QUIET = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -46,7 +47,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     here(folder, "run", "-m", "study=lost", "optimizer=sgd", "optimizer.lr=1e9", "steps=5", "seed=0,1")
     here(folder, "tune", "-m", "study=tuned", "optimizer=sgd,adam", "tune.trials=5", "steps=20", "seed=0,1,2")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(STYLE, "savefig.dpi", 40)
+        patched.setitem(STYLE, "savefig.dpi", DPI)
         for study in ("full", "lost", "tuned"):
             assert here(folder, "report", f"study={study}").code == 0
     return folder
@@ -248,7 +249,8 @@ def test_pictures_have_names_and_anchors_are_unique(studies: Path, study: str) -
     assert len(outline.anchors) == len(set(outline.anchors)) > 5
 
 
-def test_a_page_of_equal_content_has_equal_bytes(studies: Path) -> None:
+def test_a_page_of_equal_content_has_equal_bytes(studies: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(STYLE, "savefig.dpi", DPI)
     page = studies / "results" / "tuned" / "report" / "report.html"
     before = page.read_bytes()
     here(studies, "report", "study=tuned")

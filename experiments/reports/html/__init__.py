@@ -1,7 +1,7 @@
 """A report as one HTML file that needs nothing else: to open from disk, to send by mail."""
 
-from experiments.reports.html.document import write_document
-from experiments.reports.html.entries import listed, runs_fold
-from experiments.reports.html.fragments import Fold
+from experiments.reports.html.document import write_document, write_folds
+from experiments.reports.html.entries import listed, runs_fold, sources_fold
+from experiments.reports.html.fragments import Fold, folds
 
-__all__ = ["Fold", "listed", "runs_fold", "write_document"]
+__all__ = ["Fold", "folds", "listed", "runs_fold", "sources_fold", "write_document", "write_folds"]

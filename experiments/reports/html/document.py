@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +13,7 @@ from markupsafe import Markup
 from experiments.figures.parts import Part
 from experiments.reports.html.fragments import Fold, folds
 from experiments.reports.html.libraries import inside_script, libraries
+from experiments.reports.sources import FOLDER
 
 NAME = "report.html"
 
@@ -21,8 +23,13 @@ def write_document(folder: Path, title: str, parts: Iterable[Part], more: Iterab
 
     ``more`` are sections that stand after those of the parts.
     """
+    return write_folds(folder, title, [*folds(parts, folder), *more])
+
+
+def write_folds(folder: Path, title: str, sections: Sequence[Fold]) -> Path:
+    """Write ``report.html``, given its sections, the first of which stands before the contents."""
     path = folder / NAME
-    path.write_text(document(title, [*folds(parts, folder), *more]), encoding="utf-8")
+    path.write_text(document(title, sections), encoding="utf-8")
     return path
 
 
@@ -33,12 +40,17 @@ def document(title: str, sections: Sequence[Fold]) -> str:
     return template.render(
         title=title,
         head=Markup(sections[0].body),
-        sections=[(each, Markup(each.body)) for each in sections[1:]],
+        sections=[(each, Markup(linked(each.body))) for each in sections[1:]],
         style=Markup(carried.table_style + own("page.css")),
         script=Markup(inside_script(own("page.js"))),
         charts=Markup(carried.charts),
         tables=carried.tables,
     )
+
+
+def linked(body: str) -> str:
+    """Return HTML whose links to the listings of runs lead to their places in the page."""
+    return re.sub(rf'href="{FOLDER}/(\w+)\.csv"', r'href="#runs-\1"', body)
 
 
 def own(name: str) -> str:

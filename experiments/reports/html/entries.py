@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from experiments.figures.charts.settings import SETTING
-from experiments.reports.html.fragments import Fold
+from experiments.figures.parts import Table
+from experiments.reports.html.fragments import Fold, fragment
+from experiments.reports.sources import FOLDER
 from experiments.store import Store
 from experiments.tables import cell, text
 from experiments.tables.coverage import Where, making, spans
@@ -23,6 +26,7 @@ MOST_RUNS = 3000
 MOST_IDS = 24
 """Of a setting whose runs have no line each."""
 USUAL_POINTS = 100
+SECTION = "study"
 GROUPS = ("optimizer.", "schedule", "problem.")
 
 
@@ -67,7 +71,25 @@ def runs_fold(listing: Listed, settings: int) -> Fold:
         "<p>Each point of a figure leads here by a click: the configuration, the ids of the runs, and the "
         "command that makes them again. A click on a command marks it whole, to copy.</p>"
     )
-    return Fold("Runs", head + note + "\n".join(entries(listing)))
+    return Fold("Runs", f'<div id="runs-{SECTION}"></div>' + head + note + "\n".join(entries(listing)))
+
+
+def sources_fold(folder: Path, index: pd.DataFrame) -> Fold:
+    """Return the listing of each section's runs, given the folder of a report and its index."""
+    rows = index.drop_duplicates("section")[["section", "study", "command"]]
+    parts = [source(folder, *row) for row in rows.itertuples(index=False, name=None)]
+    return Fold("Runs", "\n".join(parts))
+
+
+def source(folder: Path, name: str, study: str, command: str) -> str:
+    """Return the listing of one section's runs, with the command that makes them."""
+    runs = pd.read_csv(folder / FOLDER / f"{name}.csv", keep_default_na=False)
+    table = Table(f"runs-{name}", "Settings, seeds, and the id of the run with the lowest seed", runs)
+    said = f"{name}: {counted(int(runs['runs'].sum()), 'run')} of study={study}"
+    return (
+        f'<details id="runs-{name}"><summary>{escape(said)}</summary>'
+        f'<p><code tabindex="0">{escape(command)}</code></p>{fragment(table, folder)}</details>'
+    )
 
 
 def entries(listing: Listed) -> Iterator[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from markdown_it import MarkdownIt
@@ -22,7 +23,8 @@ from experiments.wording import counted
 MOST_ROWS = 2000
 """Of a table in a page; the others are in its CSV."""
 
-MEDIA = {"svg": "image/svg+xml", "png": "image/png"}
+IN_A_URL = " !$'()*+,-./:;<=>?@[]^_`{|}~"
+"""What may stand as it is in the data URL of an SVG, within double quotes."""
 MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
@@ -133,8 +135,8 @@ def chart_fragment(caption: str, specification: dict[str, Any]) -> str:
 
 def static_fragment(part: Picture, folder: Path) -> str:
     """Return a figure as an image inside the page: the SVG or the PNG of the report, whichever is smaller."""
-    files = [folder / "figures" / f"{part.name}.{kind}" for kind in MEDIA]
-    smaller = min(files, key=lambda file: file.stat().st_size)
-    data = b64encode(smaller.read_bytes()).decode("ascii")
-    source = f"data:{MEDIA[smaller.suffix[1:]]};base64,{data}"
-    return f'<img src="{source}" alt="{escape(part.caption)}">'
+    drawn = folder / "figures" / part.name
+    vector = quote(Path(f"{drawn}.svg").read_text(encoding="utf-8"), safe=IN_A_URL)
+    raster = b64encode(Path(f"{drawn}.png").read_bytes()).decode("ascii")
+    urls = f"data:image/svg+xml,{vector}", f"data:image/png;base64,{raster}"
+    return f'<img src="{min(urls, key=len)}" alt="{escape(part.caption)}">'
