@@ -50,7 +50,16 @@ HYDRA = (
     *(f"experiments.{name}" for name in COMMANDS),
     *(
         f"experiments.grid.{edge}"
-        for edge in ("axes", "interpolation", "plan", "composed", "contenders", "experiment", "suite")
+        for edge in (
+            "axes",
+            "interpolation",
+            "plan",
+            "composed",
+            "contenders",
+            "experiment",
+            "optimal",
+            "suite",
+        )
     ),
 )
 """Where Hydra is known: the commands and what they share, the edge of the grid, the plugins."""

@@ -2,6 +2,7 @@
 
 from experiments.figures.best_of_k import best_of_k
 from experiments.figures.claim_map import claim_map
+from experiments.figures.contractions import contractions
 from experiments.figures.critical_difference import critical_difference
 from experiments.figures.dependence import dependence
 from experiments.figures.effective_rates import effective_rates
@@ -23,6 +24,7 @@ __all__ = [
     "Landscape",
     "best_of_k",
     "claim_map",
+    "contractions",
     "critical_difference",
     "dependence",
     "effective_rates",

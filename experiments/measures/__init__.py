@@ -8,6 +8,7 @@ that diverged has an infinite loss. An instance is a problem with its constants,
 from experiments.measures.area import log_area, log_area_table
 from experiments.measures.best_of_k import best_of_k_curves, best_of_k_quantile, expected_best_of_k
 from experiments.measures.claim_space import ClaimSpace, claim_space
+from experiments.measures.contraction import decays, optimal_contractions
 from experiments.measures.costs import instance_costs, target_costs
 from experiments.measures.hits import hit_times, step_prices, unit
 from experiments.measures.lr_robustness import lr_robustness, unbroken_widths
@@ -23,6 +24,7 @@ __all__ = [
     "best_of_k_quantile",
     "claim_space",
     "data_profile",
+    "decays",
     "expected_best_of_k",
     "expected_running_time",
     "hit_times",
@@ -30,6 +32,7 @@ __all__ = [
     "log_area",
     "log_area_table",
     "lr_robustness",
+    "optimal_contractions",
     "performance_profile",
     "probability_best",
     "probability_best_curves",
