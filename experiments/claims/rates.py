@@ -27,7 +27,7 @@ from experiments.measures.contraction import decays, optimal_contractions
 from experiments.theory.curvature import REPRESENTED
 from experiments.wording import counted
 
-METHOD, CONDITION, ROTATED = "optimizer.label", "problem.condition", "problem.rotated"
+METHOD, CONDITION, ROTATED = "method", "problem.condition", "problem.rotated"
 CELL = [METHOD, CONDITION, ROTATED]
 TOLERANCE = 0.02
 HALVES = {"suboptimality": 2.0}
@@ -51,6 +51,11 @@ HALVES = {"suboptimality": 2.0}
         f"the formula lies within {TOLERANCE:.0%} of 1. Reproduced if every cell agrees; partly if some do; "
         "refuted if none does."
     ),
+    revised=(
+        "Neither the rule nor the experiment. Of what the verdict hangs on, the form with a factor of t "
+        "taken out took it out of gradient descent too, which has none; the map had a panel for each bowl, "
+        "and has one for both, with the farther of the two."
+    ),
 )
 def decide(evidence: Evidence) -> Finding:
     table = cells(evidence)
@@ -63,12 +68,20 @@ def decide(evidence: Evidence) -> Finding:
         evidence=(
             f"{agree.sum()} of {counted(len(table), 'cell')} agree within {TOLERANCE:.0%}: "
             f"{by_method(table)}. Farthest from theory is {spoken(farthest['method'])} at k = "
-            f"{farthest['k']:g} on the {farthest['bowl']} bowl."
+            f"{farthest['k']:g} on the {farthest['bowl']} bowl. With momentum a double root of the iteration "
+            "leaves a factor of t beside the power, which the slope falls short by; with that taken out "
+            f"{by_method(without_the_factor(evidence))}."
         ),
         tables={"Measured and predicted, by cell": table},
         variants=variants(evidence, table),
         absent={"selection rule": "nothing is selected, as the settings come from formulas"},
     )
+
+
+def without_the_factor(evidence: Evidence) -> pd.DataFrame:
+    """Return the cells of the methods with momentum, a factor of t taken out of the distance."""
+    table = cells(evidence, less_log=True)
+    return table[table["method"] != "gradient_descent"]
 
 
 def verdict(table: pd.DataFrame) -> Verdict:
@@ -111,11 +124,13 @@ def ratios(
     found = decays(
         evidence.history, measure, floor=REPRESENTED**power, last=last, until=until, less_log=less_log
     ).set_index("run")["decay"]
-    runs = evidence.runs[[*CELL, "seed"]].assign(
-        measured=evidence.runs["run"].astype(str).map(found) / power,
+    labels = evidence.runs["optimizer"].astype(str).str.partition(":")[2]  # sgd:heavy_ball
+    runs = evidence.runs.assign(method=labels)[[*CELL, "seed", "run"]]
+    runs = runs.assign(
+        measured=runs["run"].astype(str).map(found) / power,
         predicted=[
-            theory.decay(str(method), 1.0, float(condition))
-            for method, condition in evidence.runs[[METHOD, CONDITION]].itertuples(index=False)
+            theory.decay(method, 1.0, condition)
+            for method, condition in zip(labels, runs[CONDITION], strict=True)
         ],
     )
     return runs.assign(ratio=runs["measured"] / runs["predicted"])
@@ -174,7 +189,9 @@ def variants(evidence: Evidence, table: pd.DataFrame) -> Iterator[Variant]:
         yield Variant("budget", f"{until:.0%} of the steps", verdict(cells(evidence, until=until)))
     for last in (0.25, 0.75):
         yield Variant("part of the steps", f"last {last:.0%}", verdict(cells(evidence, last=last)))
-    yield Variant("form", "a factor of t taken out", verdict(cells(evidence, less_log=True)))
+    plain = table[table["method"] == "gradient_descent"]
+    form = pd.concat([plain, without_the_factor(evidence)], ignore_index=True)
+    yield Variant("form", "the factor of t taken out", verdict(form))
     for tolerance in (0.01, 0.05):
         within = (table["low"] >= 1 - tolerance) & (table["high"] <= 1 + tolerance)
         yield Variant("tolerance", f"{tolerance:.0%}", verdict(table.assign(agrees=within)))
@@ -189,18 +206,19 @@ SHARES = (0.05, 0.1, 0.25, 0.5, 1.0)
 def map_table(evidence: Evidence) -> pd.DataFrame:
     """Return how many times the distance from theory fits into the tolerance, by condition and steps.
 
-    Columns: problem (the method and its bowl), problem.condition, share of the steps, ratio (the tolerance
-    over the distance of measured over predicted decay from 1), low, high; above 1 the cell agrees.
+    Of the two bowls the one that is farther from theory. Columns: problem (the method), problem.condition,
+    share of the steps, ratio (the tolerance over the distance of measured over predicted decay from 1), low,
+    high; above 1 the cell agrees.
     """
     parts = []
     for share in SHARES:
-        found = cells(evidence, until=share, resamples=FEWER_RESAMPLES)
+        found = farther_bowl(cells(evidence, until=share, resamples=FEWER_RESAMPLES))
         low, high = (np.abs(found[end] - 1) for end in ("low", "high"))
         within = (found["low"] <= 1) & (found["high"] >= 1)
         parts.append(
             pd.DataFrame(
                 {
-                    "problem": found["method"].str.replace("_", " ") + ", " + found["bowl"],
+                    "problem": found["method"].map(spoken),
                     CONDITION: found["k"],
                     "share of the steps": share,
                     "ratio": fits((found["ratio"] - 1).abs()),
@@ -210,6 +228,13 @@ def map_table(evidence: Evidence) -> pd.DataFrame:
             )
         )
     return pd.concat(parts, ignore_index=True)
+
+
+def farther_bowl(table: pd.DataFrame) -> pd.DataFrame:
+    """Return of each method and condition number the bowl whose ratio is farther from 1, or has no number."""
+    away = (table["ratio"] - 1).abs().fillna(np.inf)
+    last = table.assign(away=away).sort_values("away", kind="stable").groupby(["method", "k"], sort=False)
+    return table.loc[sorted(last.tail(1).index)]
 
 
 def fits(away: pd.Series) -> pd.Series:

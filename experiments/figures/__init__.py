@@ -4,6 +4,7 @@ from experiments.figures.best_of_k import best_of_k
 from experiments.figures.claim_map import claim_map
 from experiments.figures.contractions import contractions
 from experiments.figures.critical_difference import critical_difference
+from experiments.figures.cycles import cycles
 from experiments.figures.dependence import dependence
 from experiments.figures.effective_rates import effective_rates
 from experiments.figures.fit import fit
@@ -26,6 +27,7 @@ __all__ = [
     "claim_map",
     "contractions",
     "critical_difference",
+    "cycles",
     "dependence",
     "effective_rates",
     "fit",

@@ -57,13 +57,13 @@ def contractions(
         left.plot(rows["condition"], rows["lost"], color=GREY, linewidth=1, linestyle=LINES[str(method)][1])
     draw_points(left, table, ("lost", "low", "high"), chosen)
     log_axis(left, "y", log_limits([*table["lost"], *bounds["lost"]]))
-    left.set_ylabel("distance lost in a step, a share")
+    left.set_ylabel("share lost in a step")
     known = table.dropna(subset="ratio")
     right.axhline(1, color=GREY, linewidth=0.8, zorder=1)
     if tolerance:
         right.axhspan(1 - tolerance, 1 + tolerance, color="0.9", zorder=0)
     draw_points(right, known, ("ratio", "ratio_low", "ratio_high"), chosen)
-    right.set_ylabel("observed / theory at its own settings")
+    right.set_ylabel("observed / theory")
     for ax in (left, right):
         ax.set_xlabel("condition number k")
         log_axis(ax, "x", (bounds["condition"].min() / 1.3, bounds["condition"].max() * 1.3))

@@ -6,6 +6,7 @@ that diverged has an infinite loss. An instance is a problem with its constants,
 """
 
 from experiments.measures.area import log_area, log_area_table
+from experiments.measures.beside_theory import Beside, observed_contractions, observed_cycles
 from experiments.measures.best_of_k import best_of_k_curves, best_of_k_quantile, expected_best_of_k
 from experiments.measures.claim_space import ClaimSpace, claim_space
 from experiments.measures.contraction import decays, optimal_contractions
@@ -18,6 +19,7 @@ from experiments.measures.running_time import expected_running_time
 from experiments.measures.runtime_distribution import runtime_distribution, simulated_runtimes
 
 __all__ = [
+    "Beside",
     "ClaimSpace",
     "algoperf_score",
     "best_of_k_curves",
@@ -32,6 +34,8 @@ __all__ = [
     "log_area",
     "log_area_table",
     "lr_robustness",
+    "observed_contractions",
+    "observed_cycles",
     "optimal_contractions",
     "performance_profile",
     "probability_best",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -43,10 +45,10 @@ def decays(
     ordered = history.sort_values(["run", "step"])
     runs = ordered["run"].astype(str).to_numpy()
     steps, values = (ordered[name].to_numpy(float) for name in ("step", measure))
-    starts = np.flatnonzero(np.append(True, runs[1:] != runs[:-1])[: len(runs)])
+    bounds = [0, *(np.flatnonzero(runs[1:] != runs[:-1]) + 1), len(runs)] if len(runs) else [0]
     rows = [
         (runs[first], *decay_of(steps[first:end], values[first:end], floor, last, until, less_log))
-        for first, end in zip(starts, np.append(starts[1:], len(runs)), strict=True)
+        for first, end in pairwise(bounds)
     ]
     return pd.DataFrame(rows, columns=["run", "decay", "steadiness"])
 
