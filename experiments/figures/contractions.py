@@ -55,18 +55,18 @@ def contractions(
     chosen = looks_in(table, optimizers)
     for method, rows in bounds.groupby("method", sort=False):
         left.plot(rows["condition"], rows["lost"], color=GREY, linewidth=1, linestyle=LINES[str(method)][1])
-    draw_points(left, table, ("lost", "low", "high"), chosen)
+    draw_points(left, table, ("lost", "low", "high"), chosen, apart=1.05)
     log_axis(left, "y", log_limits([*table["lost"], *bounds["lost"]]))
     left.set_ylabel("share lost in a step")
     known = table.dropna(subset="ratio")
     right.axhline(1, color=GREY, linewidth=0.8, zorder=1)
     if tolerance:
         right.axhspan(1 - tolerance, 1 + tolerance, color="0.9", zorder=0)
-    draw_points(right, known, ("ratio", "ratio_low", "ratio_high"), chosen)
+    draw_points(right, known, ("ratio", "ratio_low", "ratio_high"), chosen, apart=1.25)
     right.set_ylabel("observed / theory")
     for ax in (left, right):
         ax.set_xlabel("condition number k")
-        log_axis(ax, "x", (bounds["condition"].min() / 1.3, bounds["condition"].max() * 1.3))
+        log_axis(ax, "x", (bounds["condition"].min() / 1.6, bounds["condition"].max() * 1.6))
     if known.empty:
         say_empty(right, "theory says nothing\nof these settings")
     lines = {
@@ -83,13 +83,13 @@ def contractions(
 
 
 def draw_points(
-    ax: Axes, table: pd.DataFrame, columns: tuple[str, str, str], chosen: Mapping[str, Look]
+    ax: Axes, table: pd.DataFrame, columns: tuple[str, str, str], chosen: Mapping[str, Look], apart: float
 ) -> None:
-    """Draw a marker with its interval for each row; those of different optimizers beside each other."""
+    """Draw a marker with its interval for each row; those of one optimizer a factor from the next one's."""
     value, low, high = columns
     for index, (name, look) in enumerate(chosen.items()):
         rows = table[table["optimizer"].astype(str) == name]
-        aside = 1.06 ** (index - (len(chosen) - 1) / 2)
+        aside = apart ** (index - (len(chosen) - 1) / 2)
         ends = np.abs(rows[[low, high]].to_numpy(float).T - rows[value].to_numpy(float))
         ax.errorbar(
             rows["condition"].to_numpy(float) * aside,

@@ -13,7 +13,6 @@ from experiments.figures.style import (
     Look,
     dash_pattern,
     grid_axis,
-    inside,
     label_first,
     legend,
     log_axis,
@@ -27,7 +26,7 @@ from experiments.figures.style import (
 
 SHARE = "distance / lr"
 LOWEST, HIGHEST = 1e-3, 1e2
-"""In learning rates: what ends nearer or farther is drawn at the edge."""
+"""In learning rates: what ends nearer or farther is drawn at the lower or upper end."""
 
 
 @styled
@@ -75,10 +74,11 @@ def draw_optimizer(ax: Axes, rows: pd.DataFrame, look: Look, limits: tuple[float
             ax.axhspan(least, most, color=look.color, alpha=0.15, linewidth=0, zorder=0)
     ax.plot(
         rows["lr"].to_numpy(float),
-        inside(rows["observed"] / rows["lr"], limits) if len(rows) else np.empty(0),
+        np.clip((rows["observed"] / rows["lr"]).to_numpy(float), *limits),
         color=look.color,
         marker=look.marker,
         markerfacecolor="none",
         markeredgewidth=0.9,
         linestyle="",
+        clip_on=False,
     )

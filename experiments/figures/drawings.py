@@ -286,6 +286,7 @@ def scheduled_rates(table: pd.DataFrame, names: Sequence[str] = (), note: str = 
 
 
 def contraction_figure(study: Study) -> Picture | str:
+    """Return observed rates beside those of theory, where that knows the curvatures of a problem."""
     if "distance" not in study.history:
         return "observed rates beside those of theory: the histories have no distance"
     found = measures.observed_contractions(study.best, study.history)
@@ -309,6 +310,7 @@ def contraction_figure(study: Study) -> Picture | str:
 
 
 def cycle_figure(study: Study) -> Picture | str:
+    """Return how far from the minimum a constant rate ends beside the cycle of theory, on aligned bowls."""
     found = measures.observed_cycles(study.runs)
     if found.table.empty:
         return (

@@ -17,6 +17,7 @@ from experiments.measures.probability_best import probability_best, probability_
 from experiments.measures.profiles import algoperf_score, data_profile, performance_profile, speed_up
 from experiments.measures.running_time import expected_running_time
 from experiments.measures.runtime_distribution import runtime_distribution, simulated_runtimes
+from experiments.measures.tuning_cost import shown_target, tuning_costs, tuning_ranks
 
 __all__ = [
     "Beside",
@@ -41,10 +42,13 @@ __all__ = [
     "probability_best",
     "probability_best_curves",
     "runtime_distribution",
+    "shown_target",
     "simulated_runtimes",
     "speed_up",
     "step_prices",
     "target_costs",
+    "tuning_costs",
+    "tuning_ranks",
     "unbroken_widths",
     "unit",
 ]
