@@ -295,7 +295,11 @@ def contraction_figure(study: Study) -> Picture | str:
         wanted = "run problem=quadratic_bowl or problem=logistic, with all data in a step"
         return f"observed rates beside those of theory: {wanted}{left_out}"
     condition = found.table["condition"]
-    bounds = measures.optimal_contractions(max(condition.min() / 10, 1), condition.max() * 10)
+    bounds = measures.optimal_contractions(
+        max(condition.min() / 10, 1),
+        condition.max() * 10,
+        any_function=not found.table["quadratic"].all(),
+    )
     return Picture(
         "contractions",
         "Left: the share of the distance to the minimiser that a step takes away in the end, at the best "
@@ -323,7 +327,8 @@ def cycle_figure(study: Study) -> Picture | str:
         "coordinates), in learning rates. Lines: the cycle that theory has at a constant learning rate, of "
         "half-width lr/2 for signs (band: about a centre that the start decides) and for RMSprop; dotted, of "
         "rules with momentum, its scale. Above its line a run is still on its way; below it the average of "
-        f"squares has not forgotten the start yet{of_those_left_out(found)}",
+        "squares has not forgotten the start yet. What ends beyond the axis is drawn at its "
+        f"end{of_those_left_out(found)}",
         figures.cycles(found.table, optimizers=NAMES),
         frame=found.table,
         runs=of_problems(study.runs, found.table),

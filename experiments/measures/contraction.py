@@ -75,14 +75,24 @@ def slope_of(x: Array, y: Array) -> tuple[float, float]:
     return -together / float(x @ x), -together / spread if spread else 0.0
 
 
-def optimal_contractions(least: float, most: float, points: int = 60) -> pd.DataFrame:
+def optimal_contractions(
+    least: float, most: float, *, points: int = 60, any_function: bool = False
+) -> pd.DataFrame:
     """Return the share of the distance lost in a step at each method's optimal settings on quadratics.
 
-    Over condition numbers from ``least`` to ``most``. Columns: method, condition, lost.
+    Over condition numbers from ``least`` to ``most``. With ``any_function`` also that which Nesterov's method
+    guarantees, with its standard settings, on every strongly convex function (``guaranteed``); that of
+    gradient descent is the same as on quadratics, and heavy ball has none.
+
+    Columns: method, condition, lost.
     """
+    conditions = np.geomspace(least, most, points)
     rows = [
         (method, condition, -np.expm1(-theory.decay(method, 1.0, condition)))
         for method in theory.METHODS
-        for condition in np.geomspace(least, most, points)
+        for condition in conditions
     ]
+    if any_function:
+        sure = [(k, theory.guaranteed("nesterov_standard", 1.0, k)) for k in conditions]
+        rows += [("guaranteed", k, 1 - contraction) for k, contraction in sure if contraction is not None]
     return pd.DataFrame(rows, columns=["method", "condition", "lost"])

@@ -63,6 +63,9 @@ def test_the_bounds_are_those_of_the_formulas() -> None:
     assert set(table["method"]) == set(theory.METHODS)
     gradient = table[table["method"] == "gradient_descent"]
     assert gradient["lost"].to_numpy() == pytest.approx(2 / (gradient["condition"].to_numpy() + 1))
+    more = optimal_contractions(10, 1000, points=3, any_function=True)
+    sure = more[more["method"] == "guaranteed"].set_index("condition")["lost"]
+    assert sure.to_numpy() == pytest.approx(1 - np.sqrt(1 - sure.index.to_numpy() ** -0.5))
 
 
 def best_bowls(**settings: float) -> tuple[pd.DataFrame, pd.DataFrame]:
