@@ -73,13 +73,13 @@ def observed_contractions(runs: pd.DataFrame, history: pd.DataFrame) -> Beside:
     known, left_out = known_curvatures(runs)
     rows: list[tuple[Any, ...]] = []
     unsteady: Counter[str] = Counter()
+    runs = runs[runs["problem"].astype(str).isin(list(known))]
+    floors = {run: floor_of(known[problem], dtype) for run, problem, dtype in runs_and_problems(runs)}
+    found = decays(history[history["run"].isin(list(floors))], floor=floors).set_index("run")
+    steady = found["decay"].where((found["decay"] > 0) & (found["steadiness"] >= STEADY))
+    runs = runs.assign(decay=runs["run"].astype(str).map(steady))
     for (problem, optimizer), part in runs.groupby(PAIR, observed=True):
-        if str(problem) not in known:
-            continue
-        curvature = known[str(problem)]
-        of_part = history[history["run"].astype(str).isin(part["run"].astype(str))]
-        found = decays(of_part, floor=max(curvature.floor, SINGLE if is_single(part) else 0.0))
-        fallen = found[(found["decay"] > 0) & (found["steadiness"] >= STEADY)]["decay"]
+        curvature, fallen = known[str(problem)], part["decay"].dropna()
         if len(fallen) <= len(part) / 2:
             unsteady[str(optimizer)] += 1
             continue
@@ -93,8 +93,14 @@ def observed_contractions(runs: pd.DataFrame, history: pd.DataFrame) -> Beside:
     return Beside(pd.DataFrame(rows, columns=[*CONTRACTIONS, *RATIOS, "quadratic"]), left_out)
 
 
-def is_single(runs: pd.DataFrame) -> bool:
-    return "dtype" in runs and bool((runs["dtype"] == "float32").any())
+def runs_and_problems(runs: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """Return the id of each run, its problem and its dtype."""
+    kinds = runs["dtype"].astype(str) if "dtype" in runs else ["float64"] * len(runs)
+    return list(zip(runs["run"].astype(str), runs["problem"].astype(str), kinds, strict=True))
+
+
+def floor_of(curvature: theory.Curvature, dtype: str) -> float:
+    return max(curvature.floor, SINGLE if dtype == "float32" else 0.0)
 
 
 def own_decay(runs: pd.DataFrame, optimizer: str, curvature: theory.Curvature) -> float:
@@ -151,7 +157,7 @@ def observed_cycles(runs: pd.DataFrame) -> Beside:
 def cycle_of(row: pd.Series) -> theory.Cycle | None:
     """Return the cycle of a run's rule at its settings."""
     name = str(row["optimizer"]).partition(":")[0]
-    settings = {key.removeprefix("optimizer."): row[key] for key in hyperparameters(row.to_frame().T)}
+    settings = {str(key).removeprefix("optimizer."): value for key, value in row.items()}
     return None if row.get("optimizer.weight_decay", 0) > 0 else theory.cycle_of(name, settings)
 
 

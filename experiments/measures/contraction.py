@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -19,7 +20,7 @@ def decays(
     history: pd.DataFrame,
     measure: str = "distance",
     *,
-    floor: float = 0.0,
+    floor: float | Mapping[str, float] = 0.0,
     last: float = LAST_HALF,
     until: float = 1.0,
     less_log: bool = False,
@@ -32,7 +33,7 @@ def decays(
 
     Args:
         history: columns run, step and the measure.
-        floor: the share of the first value down to which the measure is known.
+        floor: the share of the first value down to which the measure is known; or that of each run, by id.
         last: which part of the steps counts, the last half by default.
         until: how much of all steps there shall have been, a share.
         less_log: whether to take the logarithm of the steps off first: of a double root of the iteration the
@@ -47,7 +48,17 @@ def decays(
     steps, values = (ordered[name].to_numpy(float) for name in ("step", measure))
     bounds = [0, *(np.flatnonzero(runs[1:] != runs[:-1]) + 1), len(runs)] if len(runs) else [0]
     rows = [
-        (runs[first], *decay_of(steps[first:end], values[first:end], floor, last, until, less_log))
+        (
+            runs[first],
+            *decay_of(
+                steps[first:end],
+                values[first:end],
+                floor if isinstance(floor, float) else floor[runs[first]],
+                last,
+                until,
+                less_log,
+            ),
+        )
         for first, end in pairwise(bounds)
     ]
     return pd.DataFrame(rows, columns=["run", "decay", "steadiness"])

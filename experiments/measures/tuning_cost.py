@@ -83,7 +83,7 @@ def as_words(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     for key in keys:
         column = table[key].astype(object)
         values = {value: text(value, 17) for value in column.dropna().unique()}
-        found[key] = column.map(values).fillna("null")
+        found[key] = column.map(values).astype(object).where(column.notna(), "null")
     return pd.DataFrame(found).assign(problem=table["problem"].astype(str).str.split().str[0])
 
 

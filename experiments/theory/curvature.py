@@ -11,10 +11,14 @@ from problems.base import Problem
 from problems.least_squares import LeastSquares
 from problems.linear import LinearProblem
 from problems.logistic import LogisticRegression
+from problems.quadratic import QuadraticFit, design
 from problems.quadratic_bowl import QuadraticBowl
 
 SOLVED_TO = 1e-7
 """A minimiser that a solver found is right to about this share of the distance from the start."""
+
+ROUNDED = 1e-12
+"""A distance below this share of the start's is lost in the digits of a minimiser that is not 0."""
 
 REPRESENTED = 1e-140
 """A distance below this share of the start's has a square that is too small for a float."""
@@ -56,6 +60,10 @@ def curvature_of(problem: Problem) -> Curvature | str:
             return "its gradients are noisy, and a constant learning rate does not converge"
         values = problem.eigenvalues
         return Curvature(float(values[0]), float(values[-1]), True, not problem.rotated, REPRESENTED)
+    if isinstance(problem, QuadraticFit):
+        rows = design(problem)
+        ends = np.linalg.svd(rows, compute_uv=False) ** 2 * (problem.scale / len(rows))
+        return Curvature(float(ends[-1]), float(ends[0]), True, False, ROUNDED)
     if isinstance(problem, LinearProblem):
         if problem.batch_size is not None:
             return "its gradients are of minibatches, and a constant learning rate does not converge"

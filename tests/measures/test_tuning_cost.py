@@ -115,6 +115,13 @@ def test_several_settings_at_one_budget_have_no_number() -> None:
     assert cell(costs, "sure", 1)["steps"] == 30
 
 
+def test_settings_that_an_optimizer_does_not_have_do_not_tell_its_runs_apart() -> None:
+    runs, selections = study()
+    missing = {"optimizer.beta": NAN, "optimizer.rule": None}
+    costs = tuning_costs(runs.assign(**missing), selections.assign(**missing))
+    pd.testing.assert_frame_equal(costs, tuning_costs(*study()))
+
+
 @pytest.mark.parametrize("part", ["runs", "selections"])
 def test_a_study_that_was_not_tuned_has_none(part: str) -> None:
     runs, selections = study()

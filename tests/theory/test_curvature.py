@@ -5,7 +5,15 @@ import pytest
 from numpy.typing import NDArray
 
 from experiments.theory import Curvature, curvature_of
-from problems import PROBLEMS, LeastSquares, LogisticRegression, Problem, QuadraticBowl, Rosenbrock
+from problems import (
+    PROBLEMS,
+    LeastSquares,
+    LogisticRegression,
+    Problem,
+    QuadraticBowl,
+    QuadraticFit,
+    Rosenbrock,
+)
 
 
 def eigenvalues(problem: Problem, at: float) -> NDArray[np.float64]:
@@ -30,6 +38,7 @@ def known(problem: Problem) -> Curvature:
         QuadraticBowl(dim=4, condition=50),
         QuadraticBowl(dim=4, condition=50, spectrum="spike", rotated=True),
         LeastSquares(l2=0.01),
+        QuadraticFit(high=2, scale=3),
     ],
     ids=lambda problem: f"{problem.name}-{getattr(problem, 'rotated', '')}",
 )
