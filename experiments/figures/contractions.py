@@ -34,6 +34,8 @@ LINES: Mapping[str, tuple[str, Any]] = {
 """What the lines of theory are called, and their dashes."""
 
 GREY = "0.45"
+LEAST_MARGIN = 0.02
+"""Above and below 1, whatever the ratios."""
 
 
 @styled
@@ -68,6 +70,7 @@ def contractions(
         right.axhspan(1 - tolerance, 1 + tolerance, color="0.9", zorder=0)
     draw_points(right, known, ("ratio", "ratio_low", "ratio_high"), with_theory, apart=1.25)
     right.set_ylabel("observed / theory")
+    right.set_ylim(*ratio_limits(known, tolerance))
     for ax in (left, right):
         ax.set_xlabel("condition number k")
         log_axis(ax, "x", (bounds["condition"].min() / 2, bounds["condition"].max() * 2))
@@ -84,6 +87,15 @@ def contractions(
     }
     figure_legend(fig, points | lines)
     return fig
+
+
+def ratio_limits(known: pd.DataFrame, tolerance: float) -> tuple[float, float]:
+    """Return limits that hold ratios, their ends and the band, and do not show rounding as a difference."""
+    numbers = known[["ratio", "ratio_low", "ratio_high"]].to_numpy(float)
+    low = float(np.min(numbers, initial=1 - tolerance))
+    high = float(np.max(numbers, initial=1 + tolerance))
+    margin = max(0.08 * (high - low), LEAST_MARGIN - tolerance)
+    return low - margin, high + margin
 
 
 def draw_points(

@@ -305,8 +305,9 @@ def contraction_figure(study: Study) -> Picture | str:
         "Left: the share of the distance to the minimiser that a step takes away in the end, at the best "
         "settings, over the largest by the smallest curvature; lines: what theory has for the optimal "
         "settings on a quadratic. Right: e-folds a step over those that theory has for the run's own "
-        "settings, after many steps; of a regression it has a bound, near or above which the run then lies. "
-        f"Median and quartiles over seeds{left_out}",
+        "settings, after many steps; of a regression it has a bound, near or above which the run then lies, "
+        "and none for a learning rate that the bound does not show to be stable. Median and quartiles over "
+        f"seeds{left_out}",
         figures.contractions(found.table, bounds, optimizers=NAMES),
         frame=found.table,
         runs=of_problems(study.best, found.table),

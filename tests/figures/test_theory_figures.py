@@ -42,6 +42,13 @@ def test_without_theory_of_its_settings_a_rate_is_on_the_left_alone() -> None:
     assert (len(left), len(right)) == (2, 1)
 
 
+def test_rounding_is_not_drawn_as_a_difference() -> None:
+    table = contractions(ratio=1 + 1e-9, ratio_low=1.0, ratio_high=1 + 2e-9)
+    right = figures.contractions(table, optimal_contractions(10, 1000)).axes[1]
+    low, high = right.get_ylim()
+    assert low < 0.99 < 1.01 < high
+
+
 def cycle(**columns: object) -> pd.DataFrame:
     row = ["bowl", "rmsprop", 0.01, 3, 0.005, 0.005, 0.005, True]
     return pd.DataFrame([dict(zip(CYCLES, row, strict=True)) | columns])
