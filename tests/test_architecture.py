@@ -26,6 +26,7 @@ EXPERIMENTS = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
 WAY = (
     "declared",
     "wording",
+    "theory",
     "engine",
     "request",
     "store",
@@ -49,7 +50,16 @@ HYDRA = (
     *(f"experiments.{name}" for name in COMMANDS),
     *(
         f"experiments.grid.{edge}"
-        for edge in ("axes", "interpolation", "plan", "composed", "contenders", "experiment", "suite")
+        for edge in (
+            "axes",
+            "interpolation",
+            "plan",
+            "composed",
+            "contenders",
+            "experiment",
+            "optimal",
+            "suite",
+        )
     ),
 )
 """Where Hydra is known: the commands and what they share, the edge of the grid, the plugins."""
@@ -345,7 +355,7 @@ NOT_OURS = {".git", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"
 
 def written_files() -> list[Path]:
     """Return the project's text files; of results only those that are kept."""
-    kept = [ROOT / "results" / name for name in ("article", "benchmark", "crowded_valley")]
+    kept = [ROOT / "results" / name for name in ("article", "benchmark", "crowded_valley", "theory")]
     roots = [path for path in ROOT.iterdir() if path.name not in {"results", *NOT_OURS}]
     candidates = [file for root in [*roots, *kept] for file in (root.rglob("*") if root.is_dir() else [root])]
     return [

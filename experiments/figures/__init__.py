@@ -2,7 +2,9 @@
 
 from experiments.figures.best_of_k import best_of_k
 from experiments.figures.claim_map import claim_map
+from experiments.figures.contractions import contractions
 from experiments.figures.critical_difference import critical_difference
+from experiments.figures.cycles import cycles
 from experiments.figures.dependence import dependence
 from experiments.figures.effective_rates import effective_rates
 from experiments.figures.fit import fit
@@ -23,7 +25,9 @@ __all__ = [
     "Landscape",
     "best_of_k",
     "claim_map",
+    "contractions",
     "critical_difference",
+    "cycles",
     "dependence",
     "effective_rates",
     "fit",

@@ -10,14 +10,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from experiments import figures, tables
+from experiments import figures, measures, tables
 from experiments.figures import charts
 from experiments.figures.parts import Picture
-from experiments.request.settings import build
+from experiments.tables.problems import problem_of
 from experiments.tables.varying import digits_of, text, varying, varying_settings
 from optim import OPTIMIZERS
 from optim.schedules import SCHEDULES, Schedule
-from problems import PROBLEMS, Problem
+from problems import Problem
 from problems.quadratic import QuadraticFit
 
 NAMES = tuple(OPTIMIZERS)
@@ -242,18 +242,6 @@ def landscape(
     )
 
 
-def problem_of(row: pd.Series, name: str) -> Problem:
-    """Return the problem of a run."""
-    values = {key.removeprefix("problem."): row[key] for key in row.index if str(key).startswith("problem.")}
-    known = PROBLEMS[name].__dataclass_fields__
-    plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items() if k in known}
-    integers = {
-        k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in plain.items() if v == v
-    }
-    problem: Problem = build(PROBLEMS, "problem", {"name": name, **integers})
-    return problem
-
-
 def rate_figure(study: Study) -> Picture | str:
     known = study.best[study.best["run"].astype(str).isin(recorded(study.history, "rate.0"))]
     if known.empty:
@@ -314,6 +302,68 @@ def scheduled_rates(table: pd.DataFrame, names: Sequence[str] = (), note: str = 
     return Picture("schedules", f"{caption}; {note}" if note else caption, figure, frame=table)
 
 
+def contraction_figure(study: Study) -> Picture | str:
+    """Return observed rates beside those of theory, where that knows the curvatures of a problem."""
+    if "distance" not in study.history:
+        return "observed rates beside those of theory: the histories have no distance"
+    found = measures.observed_contractions(study.best, study.history)
+    left_out = of_those_left_out(found)
+    if found.table.empty:
+        wanted = "run problem=quadratic_bowl or problem=logistic, with all data in a step"
+        return f"observed rates beside those of theory: {wanted}{left_out}"
+    condition = found.table["condition"]
+    bounds = measures.optimal_contractions(
+        max(condition.min() / 10, 1),
+        condition.max() * 10,
+        any_function=not found.table["quadratic"].all(),
+    )
+    return Picture(
+        "contractions",
+        "Left: the share of the distance to the minimiser that a step takes away in the end, at the best "
+        "settings, over the largest by the smallest curvature; lines: what theory has for the optimal "
+        "settings on a quadratic. Right: e-folds a step over those that theory has for the run's own "
+        "settings, after many steps; of a regression it has a bound, near or above which the run then lies, "
+        "and none for a learning rate that the bound does not show to be stable. Median and quartiles over "
+        f"seeds{left_out}",
+        figures.contractions(found.table, bounds, optimizers=NAMES),
+        frame=found.table,
+        runs=of_problems(study.best, found.table),
+    )
+
+
+def cycle_figure(study: Study) -> Picture | str:
+    """Return how far from the minimum a constant rate ends beside the cycle of theory, on aligned bowls."""
+    found = measures.observed_cycles(study.runs)
+    if found.table.empty:
+        return (
+            "cycles at a constant learning rate: run optimizer=signsgd,rmsprop,adam problem=quadratic_bowl"
+            + of_those_left_out(found)
+        )
+    return Picture(
+        "cycles",
+        "Distance of a coordinate from the minimum after the last step (root mean square over runs and "
+        "coordinates), in learning rates. Lines: the cycle that theory has at a constant learning rate, of "
+        "half-width lr/2 for signs (band: about a centre that the start decides) and for RMSprop; dotted, of "
+        "rules with momentum, its scale. Above its line a run is still on its way; below it the average of "
+        "squares has not forgotten the start yet. What ends beyond the axis is drawn at its "
+        f"end{of_those_left_out(found)}",
+        figures.cycles(found.table, optimizers=NAMES),
+        frame=found.table,
+        runs=of_problems(study.runs, found.table),
+    )
+
+
+def of_those_left_out(found: measures.Beside) -> str:
+    """Return in words what is not drawn beside theory; empty if all is."""
+    return f". Not drawn: {'; '.join(found.left_out)}" if found.left_out else ""
+
+
+def of_problems(runs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs of the optimizers and problems in a table."""
+    there = pd.MultiIndex.from_frame(table[tables.PAIR].astype(str).drop_duplicates())
+    return runs[pd.MultiIndex.from_frame(runs[tables.PAIR].astype(str)).isin(there)]
+
+
 DRAWINGS: tuple[Callable[[Study], Picture | str], ...] = (
     curves,
     sensitivity,
@@ -323,5 +373,7 @@ DRAWINGS: tuple[Callable[[Study], Picture | str], ...] = (
     path_figure,
     rate_figure,
     schedule_figure,
+    contraction_figure,
+    cycle_figure,
 )
 """Each returns its picture, or what is missing and how to make it."""

@@ -9,12 +9,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments import tuning
 from experiments.command_line.configuration import check_settings
+from experiments.grid import optimal
 from experiments.grid.batch import expanded
 from experiments.grid.request import Request
 from experiments.request.checks import checked_integer
 from experiments.request.product import product_of
 
 MOST_JOBS = 100_000
+optimal.known()
 
 
 def request_from(config: DictConfig, axes: Mapping[str, str]) -> Request:

@@ -16,6 +16,7 @@ from experiments.reports.comparison import best_of_k_parts, by_target, parts_of,
 from experiments.reports.page import bullet_list
 from experiments.reports.searches import search_parts
 from experiments.reports.sources import FOLDER, INDEX
+from experiments.reports.tuning_costs import tuning_cost_parts
 from experiments.store import Store
 from experiments.store.sample import Sample
 from experiments.tables.coverage import Where, spans
@@ -64,6 +65,7 @@ def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, fact
     yield from parts_of(by_use, measure, factor, where)
     yield from best_of_k_parts(tuning_runs(runs), measure)
     yield from parallel_parts(searched_or_swept(runs), measure)
+    yield from tuning_cost_parts(runs, store.selections())
     yield from search_parts(store.selections())
     missing = [line for line in drawn if isinstance(line, str)]
     if missing:

@@ -112,7 +112,8 @@ CROWDED_VALLEY = ["adam_strong", "defaults_suffice", "no_dominance", "problem_de
 def test_every_claim_of_the_article_is_there() -> None:
     assert {name for name, claim in CLAIMS.items() if claim.of == "article"} == ARTICLE
     assert [name for name, claim in CLAIMS.items() if claim.of == "crowded_valley"] == CROWDED_VALLEY
-    assert CLAIMS.keys() == ARTICLE | set(CROWDED_VALLEY)
+    assert [name for name, claim in CLAIMS.items() if claim.of == "theory"] == ["rates"]
+    assert CLAIMS.keys() == ARTICLE | {*CROWDED_VALLEY, "rates"}
     assert {claim.id for claim in CLAIMS.values()} == CLAIMS.keys()
 
 
@@ -230,7 +231,7 @@ def test_reproducing_again_elsewhere_gives_the_same_bytes(
         (["claims=3"], "claims must be among fit, "),
         (["claims=[adam_strong]"], "claims must be among fit, "),
         (["of=crowded_valley", "claims=[fit]"], "claims must be among problem_dependence, "),
-        (["of=nope"], "of must be one of article, crowded_valley, got 'nope'"),
+        (["of=nope"], "of must be one of article, crowded_valley, theory, got 'nope'"),
         (["foo=1"], "foo=1: there is no such key; there are results, of, claims"),
         (["optimizer=sgd"], "optimizer=sgd: there is no such key; there are results, of, claims"),
     ],
