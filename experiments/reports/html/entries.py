@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from experiments.figures.charts.settings import SETTING
@@ -20,10 +21,10 @@ from experiments.tables.coverage import Where, making, spans
 from experiments.tables.varying import swept
 from experiments.wording import counted
 
-MOST_SETTINGS = 6000
+MOST_SETTINGS = 4000
 MOST_RUNS = 3000
 """Runs that have a line each; of other settings the ids stand together."""
-MOST_IDS = 24
+MOST_IDS = 12
 """Of a setting whose runs have no line each."""
 USUAL_POINTS = 100
 SECTION = "study"
@@ -96,31 +97,50 @@ def entries(listing: Listed) -> Iterator[str]:
     """Yield the entry of each setting, by optimizer and problem."""
     varied = swept(listing.runs)
     one_by_one = set(listing.shown["run"].astype(str))
-    for number, part in listing.runs.groupby(SETTING, sort=True):
-        yield entry(int(str(number)), part.sort_values("seed"), varied, one_by_one, listing)
+    runs = listing.runs.sort_values([SETTING, "seed"], kind="stable")
+    starts = np.flatnonzero(np.diff(runs[SETTING], prepend=-1))
+    firsts = runs.iloc[starts].to_dict("records")
+    seeds, ids = runs["seed"].to_numpy(), runs["run"].astype(str).to_numpy(dtype=object)
+    shown = runs[runs["run"].astype(str).isin(one_by_one)]
+    rows = {number: part.to_dict("records") for number, part in shown.groupby(SETTING)}
+    for first, start, end in zip(firsts, starts, [*starts[1:], len(runs)], strict=True):
+        of_setting = dict(zip(ids[start:end], seeds[start:end], strict=True))
+        yield entry(first, of_setting, rows.get(first[SETTING], []), varied, listing)
 
 
-def entry(number: int, runs: pd.DataFrame, varied: list[str], one_by_one: set[str], listing: Listed) -> str:
-    """Return the entry of one setting."""
-    first = {str(key): value for key, value in runs.iloc[0].items()}
-    ids = runs["run"].astype(str)
+def entry(
+    first: Mapping[Any, Any],
+    seeds: Mapping[str, int],
+    shown: Sequence[Mapping[Any, Any]],
+    varied: Sequence[str],
+    listing: Listed,
+) -> str:
+    """Return the entry of one setting.
+
+    Args:
+        first: its run with the lowest seed.
+        seeds: of all its runs, by id, ascending.
+        shown: those of its runs that have a line each.
+        varied: the hyperparameters that vary.
+        listing: whose entries the page has.
+    """
     words = " ".join(
         f"{key.removeprefix('optimizer.')}={text(first[key], 4)}"
         for key in varied
         if first[key] == first[key]
     )
     recorded = record_words(listing.recorded.get(str(first["run"])))
-    command = making(first, list(runs["seed"]), recorded, listing.where)
-    shown = ids.isin(one_by_one)
-    rows = "".join(run_row(row, recorded, listing) for row in runs[shown].to_dict("records"))
+    command = making(first, list(seeds.values()), recorded, listing.where)
+    rows = "".join(run_row(row, recorded, listing) for row in shown)
     table = f"<table><thead><tr>{HEAD}<th>final {escape(listing.measure)}</th><th>command</th></tr></thead>"
-    lines = f"{table}<tbody>{rows}</tbody></table>" if rows else ""
+    lines = f'<div class="scroll">{table}<tbody>{rows}</tbody></table></div>' if rows else ""
+    rest = {run: seed for run, seed in seeds.items() if run not in {str(row["run"]) for row in shown}}
     return (
-        f'<details id="setting-{number}"><summary>{escape(str(first["optimizer"]))} on '
+        f'<details id="setting-{first[SETTING]}"><summary>{escape(str(first["optimizer"]))} on '
         f"{escape(str(first['problem']))}: {escape(words)}</summary>"
-        f"<p>{escape(configuration(first))}</p><p>{counted(len(runs), 'run')}, seeds {spans(runs['seed'])}: "
-        f'<code tabindex="0">{escape(command)}</code></p><div class="scroll">{lines}</div>'
-        f"{together(runs[~shown])}</details>"
+        f"<p>{escape(configuration(first))}</p><p>{counted(len(seeds), 'run')}, "
+        f"seeds {spans(seeds.values())}: "
+        f'<code tabindex="0">{escape(command)}</code></p>{lines}{together(rest)}</details>'
     )
 
 
@@ -137,15 +157,12 @@ def run_row(run: Mapping[Any, Any], recorded: list[str], listing: Listed) -> str
     )
 
 
-def together(runs: pd.DataFrame) -> str:
+def together(seeds: Mapping[str, int]) -> str:
     """Return the ids of runs that have no line each, by seed; of very many the first."""
-    if runs.empty:
-        return ""
-    first = runs.head(MOST_IDS)
-    pairs = [f"{seed}: {run}" for seed, run in zip(first["seed"], first["run"].astype(str), strict=True)]
-    more = len(runs) - len(first)
+    pairs = [f"{seed}: {run}" for run, seed in list(seeds.items())[:MOST_IDS]]
+    more = len(seeds) - len(pairs)
     rest = f", and {more:,} more" if more else ""
-    return f"<p>Ids by seed: {', '.join(pairs)}{rest}.</p>"
+    return f"<p>Ids by seed: {', '.join(pairs)}{rest}.</p>" if pairs else ""
 
 
 def configuration(run: Mapping[Any, Any]) -> str:

@@ -41,6 +41,11 @@ class Fold:
     body: str
 
     @property
+    def short(self) -> str:
+        """What the contents call it: of ``name: what it says`` the name."""
+        return self.title.partition(": ")[0]
+
+    @property
     def anchor(self) -> str:
         return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
 

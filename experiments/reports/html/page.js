@@ -53,6 +53,7 @@ await drawWithin(document);
 const { ITable } = await import(document.getElementById("table-library").dataset.module);
 for (const table of document.querySelectorAll("table.data")) {
   const rows = table.tBodies[0].rows.length;
+  if (rows < 3) continue;
   new ITable(table, {
     order: [],
     paging: rows > 20,
