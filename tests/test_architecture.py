@@ -27,6 +27,7 @@ WAY = (
     "declared",
     "wording",
     "engine",
+    "plugins",
     "request",
     "store",
     "inference",

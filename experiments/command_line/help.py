@@ -7,11 +7,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-CONF = Path(__file__).parent.parent.parent / "conf"
+from experiments.plugins.layout import CONF as CONF
+from experiments.plugins.layout import LISTS, there_are
+from experiments.plugins.state import PLACES
+
 ENDS = "hydra"  # the part of a configuration that is Hydra's own
 NOT_TYPED = {"batch"}
-ADDED = ("experiment", "suite", "contenders")
-CHOSEN = ("optimizer", "schedule", "problem", *ADDED)
+CHOSEN = ("optimizer", "schedule", "problem", "experiment", "suite", "contenders")
 
 EXAMPLES = {
     "config": (
@@ -73,9 +75,8 @@ def keys_of(file: Path) -> Iterator[tuple[str, str]]:
 
 def choices(group: str) -> Iterator[str]:
     """Yield the line of what there is of a group."""
-    names = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-    key = f"+{group}" if group in ADDED else group
-    yield f"  {key}=" + ", ".join(names)
+    key = f"+{group}" if group in LISTS else group
+    yield f"  {key}=" + ", ".join(sorted(there_are(group, PLACES)))
 
 
 def is_asked_for() -> bool:
