@@ -19,6 +19,7 @@ COMMANDS = {
     "report": ("tables, figures and comparisons of a study", "study=default"),
     "check": ("what a study holds, and whether it is sound", "study=default"),
     "reproduce": ("the article's claims, decided", ""),
+    "new": ("the files of an optimizer or problem of your own", "optimizer NAME"),
     "benchmark": ("speed and memory against peers", "parts=[engine]"),
 }
 """What each command is for, and its most used form."""

@@ -27,7 +27,7 @@ def report(config: DictConfig) -> Path:
         store = Store(Path(config.results) / checked_study(config.study)).within(MOST_READ)
     runs = distinct(store.runs(), store.with_params())
     if runs.empty:
-        fail(no_runs(config, store.outdated()))
+        fail(no_runs(config, store))
     with bad_input_ends_here():
         tables.measure_of(config.measure, runs.columns)
         factor = checked_factor(config.factor)
@@ -36,6 +36,8 @@ def report(config: DictConfig) -> Path:
     section = Section(SECTION, config.study, made_by(config.study), runs, parts)
     write_sources(path.parent, [section])
     closing_table(runs, config.measure)
+    for absent in store.absent():
+        print(f"left out: {absent}")
     print(f"report written to {path}")
     return path
 
@@ -47,8 +49,12 @@ def checked_factor(factor: Any) -> float:
     return float(factor)
 
 
-def no_runs(config: DictConfig, outdated: int) -> str:
+def no_runs(config: DictConfig, store: Store) -> str:
     """Return the line for a study without runs of the present code."""
+    absent = store.absent()
+    if absent:
+        return f"study={config.study}: it holds {'; '.join(map(str, absent))}"
+    outdated = store.outdated()
     made = f"its {counted(outdated, 'run is', 'runs are')} of older code" if outdated else "it holds no runs"
     return (
         f"study={config.study}: {made}; make some with python -m experiments.run -m "

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import hydra
 from hydra.errors import HydraException, OverrideParseException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.command_line.arguments import CONF as CONF
@@ -57,10 +57,15 @@ def command(config_name: str, task: Task) -> Callable[[], None]:
 def parts_ready(config_name: str) -> Iterator[None]:
     """Give a command the parts from outside that it may have, in its arguments by whole paths."""
     with ExitStack() as stack:
-        if "plugins" in declared(config_name):
+        if takes_plugins(config_name):
             with bad_input_ends_here(config_name):
                 sys.argv[1:] = stack.enter_context(parts_from_outside(sys.argv[1:]))
         yield
+
+
+def takes_plugins(config_name: str) -> bool:
+    """Tell whether a command has parts from outside."""
+    return isinstance(declared(config_name).get("plugins"), ListConfig)
 
 
 def started(config_name: str, task: Task) -> None:
@@ -104,7 +109,8 @@ def checked_task(task: Task, config_name: str, config: DictConfig) -> Any:
         return task(config)
     with bad_input_ends_here(config_name):
         check_settings(config, config_name)
-        check_entered(config.get("plugins") or ())
+        if takes_plugins(config_name):
+            check_entered(config.plugins)
     return task(config)
 
 

@@ -29,6 +29,7 @@ EXAMPLES = {
     "report": ("study=tuned", "study=tuned measure=accuracy", "study=tuned factor=1.5"),
     "check": ("study=tuned", "study=tuned repair=true", "study=tuned results=/elsewhere/results"),
     "reproduce": ("", "claims=[fit,faster]", "results=/elsewhere/results"),
+    "new": ("optimizer mine", "problem valley plugins=my_parts", "schedule steps plugins=../shared"),
     "benchmark": ("", "parts=[engine] optimizers=[adam] repeats=5", "parts=[grids] runs=100000"),
 }
 """Three of each command, by its configuration."""

@@ -31,6 +31,20 @@ def code_fingerprint(optimizer: str, problem: str, engine: str, schedule: str = 
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
+def not_here(optimizer: str, problem: str, schedule: str) -> list[str]:
+    """Return those of the parts of a run, as one types them, that there are none of under their names."""
+    name, _, choice = optimizer.partition(".")
+    rule = {**OPTIMIZERS, **ADAPTERS}.get(name)
+    found = [] if rule else [f"optimizer={name}"]
+    if rule and choice:
+        try:
+            rule.modules(choice)
+        except KeyError:
+            found.append(f"optimizer.{rule.chooses}={choice}")
+    found += [] if problem in PROBLEMS else [f"problem={problem}"]
+    return found + ([] if schedule in SCHEDULES else [f"schedule={schedule}"])
+
+
 def named(modules: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield what each module is called here, with its source."""
     return ((called(name), normal_source(name)) for name in modules)

@@ -14,6 +14,8 @@ CLASSES = ("optimizer", "schedule", "problem")
 LISTS = ("suite", "experiment", "contenders")
 """The groups of which a part is a YAML file alone."""
 GROUPS = (*CLASSES, *LISTS)
+ROOT = "lane_plugins"
+"""The package that the folders of users are imported below, each by a digest of its path."""
 NAME = re.compile(r"(?!_)\w+", re.ASCII)
 WRITES_ONE = "python -m experiments new optimizer NAME"
 
@@ -35,6 +37,11 @@ class Place:
     folder: Path
     called: str
     package: str
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether a user named it by its path, and not a package by an entry point."""
+        return self.package.startswith(f"{ROOT}.")
 
     def file(self, group: str, name: str) -> str:
         """Return what messages call a file."""
@@ -71,7 +78,7 @@ class Part:
 
 
 def names_in(folder: Path, suffix: str) -> set[str]:
-    """Return the names of the parts in a folder by their files of a kind; those with _ are what parts share."""
+    """Return the names of the parts in a folder by their files of a kind; what parts share begins with _."""
     if not folder.is_dir():
         return set()
     return {file.stem for file in folder.glob(f"*{suffix}") if not file.name.startswith(("_", "."))}

@@ -14,7 +14,7 @@ from experiments.engine import sources
 from experiments.engine.fingerprint import code_fingerprint
 from experiments.plugins.installed import installed
 from experiments.plugins.layout import Part, Place, PluginError, parts_in, there_are
-from experiments.plugins.modules import ROOT, enter, leave, package_of
+from experiments.plugins.modules import enter, leave, package_of
 from experiments.plugins.state import PLACES
 from optim import ADAPTERS, OPTIMIZERS
 from optim.lookahead import around
@@ -51,7 +51,7 @@ def load(folders: Sequence[str]) -> list[Place]:
 
 def unload(places: Sequence[Place]) -> None:
     """Take the parts of these folders out of the registries; what packages bring stays as it is."""
-    for place in [place for place in places if place.package.startswith(f"{ROOT}.")]:
+    for place in [place for place in places if place.is_folder]:
         for registry in REGISTRIES.values():
             for name in own_names(registry, place):
                 del registry[name]
@@ -96,11 +96,10 @@ def enter_all(place: Place, parts: Sequence[Part]) -> None:
     Raises:
         PluginError: one cannot be imported, or does not register what its file is called.
     """
-    is_folder = place.package.startswith(f"{ROOT}.")
-    if is_folder:
+    if place.is_folder:
         enter(place.package, place.folder)
-    top = place.package if is_folder else place.package.partition(".")[0]
-    sources.OUTSIDE[top] = "plugins" if is_folder else top
+    top = place.package if place.is_folder else place.package.partition(".")[0]
+    sources.OUTSIDE[top] = "plugins" if place.is_folder else top
     for part in (part for part in parts if part.has_python):
         try:
             import_module(part.module)

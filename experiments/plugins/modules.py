@@ -11,8 +11,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
-ROOT = "lane_plugins"
-"""The package that the folders of users are imported below, each by a digest of its path."""
+from experiments.plugins.layout import ROOT
 
 
 def package_of(folder: Path) -> str:

@@ -6,8 +6,10 @@ import hashlib
 import json
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import lru_cache, reduce
 from operator import and_
 from pathlib import Path
@@ -21,10 +23,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from experiments.engine.fingerprint import code_fingerprint
+from experiments.engine.fingerprint import code_fingerprint, not_here
 from experiments.engine.trace import Trace
 from experiments.request.cell import Cell
 from experiments.request.product import Product
+from experiments.store.absent import Absent, plugins_in
 from experiments.store.catalogue import Catalogue, bounds_in, bounds_of, settings_of
 from experiments.store.columns import as_frame, history_table, run_columns
 from experiments.store.parquet import Damaged, has_columns, read_table, readable, write_table, writing
@@ -242,9 +245,18 @@ class Store:
         return frame.drop_duplicates(["run", "step"], ignore_index=True) if len(frame) else frame
 
     def outdated(self) -> int:
-        """Return how many stored runs another version of the code made."""
+        """Return how many stored runs another version of the code made, or parts that are not here."""
         footers = map(self.footer, self.files("runs", outdated=True))
         return sum(footer.rows for footer in footers if not footer.is_current)
+
+    def absent(self) -> tuple[Absent, ...]:
+        """Return what there are runs of and is not here: parts from outside that were not named, say."""
+        counts = Counter[Absent]()
+        for footer in map(self.footer, self.files("runs", outdated=True)):
+            parts = footer.code and not_here(footer.optimizer, footer.problem, footer.schedule)
+            if parts:
+                counts[Absent(" ".join(parts), plugins_in(footer.command))] += footer.rows
+        return tuple(replace(absent, runs=runs) for absent, runs in sorted(counts.items()))
 
     def within(self, most: int) -> Store:
         """Return the store, or if it has more runs than so many a sample of it; see ``sampled``.
@@ -309,6 +321,7 @@ class Footer(NamedTuple):
         code: the fingerprint of the code that made it; empty if there is none.
         optimizer, problem, engine, schedule: of its rows.
         params: True if their histories have the parameters, as text; empty if that is not told.
+        command: what the user typed.
     """
 
     rows: int
@@ -318,6 +331,7 @@ class Footer(NamedTuple):
     engine: str
     schedule: str
     params: str
+    command: str
 
     @property
     def is_current(self) -> bool:
@@ -343,7 +357,7 @@ def footer_of(file: Path) -> Footer:
     with readable(file):
         check_footer(file)
         found = pq.read_metadata(file)
-        keys = (b"code", b"optimizer", b"problem", b"engine", b"schedule", b"record.params")
+        keys = (b"code", b"optimizer", b"problem", b"engine", b"schedule", b"record.params", b"command")
         words = ((found.metadata or {}).get(key, b"").decode() for key in keys)
         return Footer(found.num_rows, *words)
 
