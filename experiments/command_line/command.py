@@ -24,7 +24,6 @@ from experiments.command_line.arguments import SEVERAL, declared, ready, unknown
 from experiments.command_line.configuration import check_settings
 from experiments.command_line.help import help_of, is_asked_for
 from experiments.command_line.outside import check_entered, parts_from_outside
-from experiments.plugins.loading import load
 from experiments.store.parquet import CannotWrite, Damaged
 
 # The files in conf/hydra/launcher bear the names of the plugins' own schemas and are checked by them.
@@ -104,13 +103,11 @@ def called() -> str:
 
 def checked_task(task: Task, config_name: str, config: DictConfig) -> Any:
     """Do what a command is for, with a configuration that it can rely on."""
-    if config.get("batch") is not None:  # what it holds has been checked; this may be another process
-        load(config.plugins)
-        return task(config)
-    with bad_input_ends_here(config_name):
-        check_settings(config, config_name)
-        if takes_plugins(config_name):
-            check_entered(config.plugins)
+    if config.get("batch") is None:  # what a batch holds has been checked
+        with bad_input_ends_here(config_name):
+            check_settings(config, config_name)
+            if takes_plugins(config_name):
+                check_entered(config.plugins)
     return task(config)
 
 

@@ -44,6 +44,7 @@ class Batch:
         parent: host and process that asked for it, as ``host:pid``.
         grid: the mark of the grid that it belongs to.
         fail_fast: whether a failure ends the grid.
+        plugins: the folders of parts from outside.
     """
 
     folder: str
@@ -52,6 +53,7 @@ class Batch:
     grid: str
     fail_fast: bool
     shards: tuple[Shard, ...] = ()
+    plugins: tuple[str, ...] = ()
 
     def text(self) -> str:
         """Return the batch as one line, in which nothing is an interpolation of OmegaConf's."""

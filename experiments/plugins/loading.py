@@ -103,6 +103,7 @@ def enter_all(place: Place, parts: Sequence[Part]) -> None:
     for part in (part for part in parts if part.has_python):
         try:
             import_module(part.module)
+            sources.source_of(part.module)  # now: an id is of the text that was imported
         except (Exception, SystemExit) as error:
             raise PluginError(f"{where(error, part)}: {type(error).__name__}: {first_line(error)}") from error
     for group, registry in REGISTRIES.items():
