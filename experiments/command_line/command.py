@@ -23,7 +23,7 @@ from experiments.command_line.arguments import CONF as CONF
 from experiments.command_line.arguments import SEVERAL, declared, ready, unknown_choice, unknown_key
 from experiments.command_line.configuration import check_settings
 from experiments.command_line.help import help_of, is_asked_for
-from experiments.command_line.outside import check_entered, parts_from_outside
+from experiments.command_line.outside import parts_from_outside
 from experiments.store.parquet import CannotWrite, Damaged
 
 # The files in conf/hydra/launcher bear the names of the plugins' own schemas and are checked by them.
@@ -106,8 +106,6 @@ def checked_task(task: Task, config_name: str, config: DictConfig) -> Any:
     if config.get("batch") is None:  # what a batch holds has been checked
         with bad_input_ends_here(config_name):
             check_settings(config, config_name)
-            if takes_plugins(config_name):
-                check_entered(config.plugins)
     return task(config)
 
 

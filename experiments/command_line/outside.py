@@ -15,7 +15,6 @@ from hydra.errors import HydraException
 from experiments.grid.axes import quoted, unquoted
 from experiments.plugins.layout import PluginError
 from experiments.plugins.loading import load, unload
-from experiments.plugins.state import PLACES
 
 KEY = re.compile(r"\+{0,2}plugins=(.*)", re.DOTALL)
 
@@ -58,7 +57,7 @@ def folders_in(word: str) -> list[str]:
         folders = [f"{unquoted(value)}" for value in values]
     except HydraException:
         folders = [part.strip().strip("\"'") for part in text.split(",")]
-    if "" in folders or text == "null":
+    if "" in folders or found[1].strip() in ("", "null"):
         raise PluginError(f"{word}: plugins must be a folder, or several as plugins=[a,b]")
     return folders
 
@@ -73,11 +72,3 @@ def being_completed(arguments: Sequence[str]) -> list[str]:
 def listed(folders: Sequence[str]) -> str:
     """Return folders as Hydra's grammar has them, by their whole paths: a job may run anywhere."""
     return f"[{','.join(quoted(str(Path(folder).expanduser().resolve())) for folder in folders)}]"
-
-
-def check_entered(folders: Sequence[str]) -> None:
-    """Raise PluginError for a folder that a configuration names and that was not entered before it."""
-    there = {str(place.folder) for place in PLACES}
-    for folder in folders:
-        if folder not in there:
-            raise PluginError(f"plugins={folder}: type it, as a file cannot bring what files are read from")
