@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from experiments.plugins.layout import Place
+from pathlib import Path
+
+from experiments.plugins.layout import CONF, Place
 
 PLACES: list[Place] = []
 """The folders whose parts are in the registries now, in the order in which they were entered."""
@@ -19,3 +21,9 @@ def words() -> tuple[str, ...]:
     if not typed:
         return ()
     return (f"plugins={typed[0]}" if len(typed) == 1 else f"plugins=[{','.join(typed)}]",)
+
+
+def file_of(group: str, name: str) -> Path:
+    """Return the YAML file of a part, of this project or from outside."""
+    files = [folder / group / f"{name}.yaml" for folder in (CONF, *(place.folder for place in PLACES))]
+    return next((file for file in files if file.is_file()), files[0])
