@@ -28,6 +28,17 @@ REGISTRIES: Mapping[str, dict[str, type[Any]]] = {
 }
 
 
+def load_plugins(*folders: str | Path) -> None:
+    """Enter the parts of these folders, and of installed packages, in the registries of this process.
+
+    >>> load_plugins()
+
+    Raises:
+        PluginError: something is no folder of parts, or cannot be imported; nothing is entered then.
+    """
+    load([str(folder) for folder in folders])
+
+
 def load(folders: Sequence[str]) -> list[Place]:
     """Enter the parts of installed packages and of these folders in the registries; return the new places.
 

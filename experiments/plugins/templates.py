@@ -78,7 +78,8 @@ class $Class(Schedule):
 
     def after_warmup(self, done: Array, count: Array) -> Array:
         """Return what the learning rate is multiplied by when ``done`` of ``count`` updates are done."""
-        return self.final + (1 - self.final) * (count - done) / count
+        left = (count - done) / count
+        return self.final + (1 - self.final) * left
 '''
 SCHEDULE_CONF = """# $Class: every parameter with its default, and what tuning draws from.
 name: $name

@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from command_line import Ended, environment
 
+from experiments.plugins.loading import load, unload
 from experiments.plugins.templates import files_of
 
 
@@ -29,6 +32,16 @@ def write(folder: Path, group: str, name: str, called: str = "") -> Path:
     for suffix, text in files_of(group, called or name).items():
         (folder / group / f"{name}{suffix}").write_text(text)
     return folder / group / f"{name}.py"
+
+
+@contextmanager
+def entered(folder: Path) -> Iterator[None]:
+    """Have the parts of a folder in this process for a while."""
+    places = load([str(folder)])
+    try:
+        yield
+    finally:
+        unload(places)
 
 
 def completed(folder: Path, line: str) -> Ended:
