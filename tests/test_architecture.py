@@ -47,6 +47,7 @@ SPEAKING = ("grid", "reports")
 HYDRA = (
     "hydra_plugins",
     "experiments.command_line",
+    "experiments.plugins.loading",
     *(f"experiments.{name}" for name in COMMANDS),
     *(
         f"experiments.grid.{edge}"

@@ -10,6 +10,8 @@ from pathlib import Path
 from traceback import walk_tb
 from typing import Any
 
+from omegaconf import DictConfig, OmegaConf
+
 from experiments.engine import sources
 from experiments.engine.fingerprint import code_fingerprint
 from experiments.plugins.installed import installed
@@ -48,7 +50,12 @@ def load(folders: Sequence[str]) -> list[Place]:
     named = [*installed(), *(place_of(folder) for folder in folders)]
     distinct = {place.folder: place for place in named}
     new = [place for folder, place in distinct.items() if folder not in {there.folder for there in PLACES}]
-    parts = {place.folder: list(parts_in(place)) for place in new}
+    try:
+        parts = {place.folder: list(parts_in(place)) for place in new}
+    except OSError as error:
+        raise PluginError(f"plugins: {error.filename} cannot be read: {error.strerror}") from error
+    for part in chain.from_iterable(parts.values()):
+        check_yaml(part)
     check_names([*chain.from_iterable(map(parts_in, PLACES)), *chain.from_iterable(parts.values())])
     try:
         for place in new:
@@ -84,6 +91,19 @@ def place_of(folder: str) -> Place:
     """Return the place that a user names by a path."""
     path = Path(folder).expanduser().resolve()
     return Place(path, folder.rstrip("/") or folder, package_of(path))
+
+
+def check_yaml(part: Part) -> None:
+    """Raise PluginError unless the YAML file of a part holds keys and values."""
+    called = part.place.file(part.group, f"{part.name}.yaml")
+    try:
+        found = OmegaConf.load(part.place.folder / part.group / f"{part.name}.yaml")
+    except Exception as error:  # of YAML's own kinds, or of an encoding
+        mark = getattr(error, "problem_mark", None)
+        what = getattr(error, "problem", None) or first_line(error)
+        raise PluginError(f"{called}: {f'line {mark.line + 1}: ' if mark else ''}{what}") from error
+    if not isinstance(found, DictConfig):
+        raise PluginError(f"{called}: it must hold keys and their values")
 
 
 def check_names(parts: Sequence[Part]) -> None:

@@ -91,6 +91,8 @@ FAULTS = {
     edited(REGISTER, REGISTER.replace("mine", "adam")): (
         f"{PYTHON} cannot be imported: line 17: ValueError: the optimizer name 'adam' is taken by Adam"
     ),
+    edited("lr: 0.01", "lr: [", "mine.yaml"): f"{YAML}: line 5: expected ',' or ']', but got ':'",
+    edited("name: mine", "- name: mine\n  x: 1\nname: mine", "mine.yaml"): f"{YAML}: line ",
     second_class: f"{PYTHON}: it registers other; each optimizer has a file of its name, other.py",
     edited("import numpy", "import no_such_library"): (
         f"{PYTHON} cannot be imported: line 6: ModuleNotFoundError: No module named 'no_such_library'"
@@ -152,7 +154,7 @@ def test_several_folders_of_any_name_run_together(tmp_path: Path) -> None:
     write(two, "problem", "bowl")
     words = ("optimizer=mine", "problem=bowl", "steps=5")
     ended = here(tmp_path, "run", *words, f"plugins=['{one}','b=b','{one}']")
-    assert (ended.code, ended.err) == (0, "")
+    assert ended.code == 0, ended.err
     for word in (f"plugins={two}", f"plugins=[{two}]"):
         assert here(tmp_path, "run", "problem=bowl", "steps=5", word).code == 0
 
