@@ -62,12 +62,12 @@ def imports(name: str) -> tuple[str, ...]:
 
 
 def has_source(name: str) -> bool:
-    """Tell whether there is a file for this name: not for a class, nor for a folder without code."""
+    """Tell whether there is a text for this name: not for a class, a folder without code, or machine code."""
     try:
         spec = find_spec(name)
     except ModuleNotFoundError:  # what stands before the last dot is no package
         return False
-    return spec is not None and spec.has_location
+    return spec is not None and spec.has_location and str(spec.origin).endswith(".py")
 
 
 @cache

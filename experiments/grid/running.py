@@ -16,6 +16,7 @@ from experiments.grid.forecast import duration, forecasts
 from experiments.grid.request import Request
 from experiments.grid.shards import Batch, Shard, packed
 from experiments.grid.worker import Outcome, total
+from experiments.plugins.loading import digests
 from experiments.plugins.state import folders
 from experiments.request.product import Product
 from experiments.store import Store
@@ -79,6 +80,7 @@ def attempt(requests: Sequence[Request], store: Store, launch: Launch, command: 
         grid=uuid4().hex[:12],
         fail_fast=requests[0].settings["fail_fast"],
         plugins=folders(),
+        outside=digests(),
     )
     if len(requests) > 1 or len(requests[0].product) > 1:
         log.info(in_words(requests, store))

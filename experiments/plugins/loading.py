@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -85,6 +86,25 @@ def forget_code() -> None:
     """Let the code that decides runs be read anew."""
     for remembered in (code_fingerprint, sources.imports, sources.normal_source, sources.source_of):
         remembered.cache_clear()
+
+
+def digests() -> dict[str, str]:
+    """Return a digest of the text of each module from outside that this process has imported."""
+    names = [name for name in sys.modules if any(sources.is_below(name, top) for top in sources.OUTSIDE)]
+    return {
+        name: hashlib.blake2b(sources.source_of(name).encode(), digest_size=8).hexdigest()
+        for name in sorted(names)
+        if sources.has_source(name)
+    }
+
+
+def check_unchanged(there: Mapping[str, str]) -> None:
+    """Raise PluginError if a module is another than it was where these digests were taken."""
+    here = digests()
+    for name, digest in there.items():
+        if here.get(name, digest) != digest:
+            file = sources.spec_of(name).origin
+            raise PluginError(f"{file} has changed since the command began; run it again")
 
 
 def place_of(folder: str) -> Place:

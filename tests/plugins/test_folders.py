@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 from command_line import Ended, apart, here
-from outside import completed, well, write
+from outside import completed, entered, well, write
 
+from experiments.grid.batch import run_batch
+from experiments.grid.shards import Batch
+from experiments.plugins.layout import PluginError
+from experiments.plugins.loading import digests
 from experiments.store import Store
 
 GRID = ("-m", "problem=rosenbrock", "engine=numpy", "seed=range(0,4)", "steps=20", "record.points=5")
@@ -193,3 +197,17 @@ def test_workers_have_them_too(parts: Path, launcher: str) -> None:
     assert well(ended).splitlines()[-1] == "8 runs done, 0 reused; stored in results/default"
     again = here(parts.parent, "run", *words, "plugins=parts", "hydra/launcher=basic")
     assert well(again).splitlines()[-1] == "0 runs done, 8 reused; stored in results/default"
+
+
+def test_a_file_that_changes_between_the_command_and_its_worker_is_refused(parts: Path) -> None:
+    file, text = parts / "optimizer" / "mine.py", (parts / "optimizer" / "mine.py").read_text()
+    with entered(parts):
+        batch = Batch(str(parts), "", "", "", False, plugins=(str(parts),), outside=digests())
+    assert [name.rpartition(".")[2] for name in batch.outside] == ["mine"]
+    file.write_text(text.replace("- self.lr", "- 2 * self.lr"))
+    with entered(parts), pytest.raises(PluginError, match=f"{file} has changed since the command began"):
+        run_batch(Batch.from_text(batch.text()))
+    file.write_text(text)
+    write(parts, "optimizer", "another")
+    with entered(parts):
+        assert run_batch(Batch.from_text(batch.text())).failures == ()
