@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from experiments.engine.fingerprint import not_here
 from experiments.wording import counted
 
 
@@ -26,6 +29,16 @@ class Absent:
     def __str__(self) -> str:
         brought = f"; {self.plugins} was typed where they were made" if self.plugins else ""
         return f"{counted(self.runs, 'run')} of {self.parts}, which is not here{brought}"
+
+
+def absent_among(files: Iterable[tuple[int, Mapping[str, str]]]) -> tuple[Absent, ...]:
+    """Return what files have runs of and is not here, given the rows of each and what its footer tells."""
+    counts = Counter[Absent]()
+    for rows, told in files:
+        if told.get("code"):
+            parts = not_here(*(told.get(key, "") for key in ("optimizer", "problem", "schedule")))
+            counts[Absent(" ".join(parts), plugins_in(told.get("command", "")))] += rows if parts else 0
+    return tuple(replace(absent, runs=runs) for absent, runs in sorted((+counts).items()))
 
 
 def plugins_in(command: str) -> str:

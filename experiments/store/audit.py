@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from experiments.engine.recorded import recorded_steps
 from experiments.request.ids import run_ids
 from experiments.store import Store
-from experiments.store.absent import Absent
+from experiments.store.absent import Absent, absent_among
 from experiments.store.columns import as_frame
 from experiments.store.parquet import Damaged, metadata_of, one_line, read_table, readable
 from experiments.store.seal import check_pages
@@ -112,7 +112,7 @@ def audit(store: Store) -> Audit:
     for each in examined:
         for key, count in versions.items():
             count[each.metadata.get(key, "unknown")] += each.rows[0]
-    absent = store.absent()
+    absent = absent_among((each.rows[0], each.metadata) for each in examined)
     return Audit(
         files=(len(examined), len(selections)),
         runs=sum(each.rows[0] for each in examined) - copies,

@@ -6,10 +6,8 @@ import hashlib
 import json
 import logging
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from functools import lru_cache, reduce
 from operator import and_
 from pathlib import Path
@@ -23,11 +21,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from experiments.engine.fingerprint import code_fingerprint, not_here
+from experiments.engine.fingerprint import code_fingerprint
 from experiments.engine.trace import Trace
 from experiments.request.cell import Cell
 from experiments.request.product import Product
-from experiments.store.absent import Absent, plugins_in
+from experiments.store.absent import Absent, absent_among
 from experiments.store.catalogue import Catalogue, bounds_in, bounds_of, settings_of
 from experiments.store.columns import as_frame, history_table, run_columns
 from experiments.store.parquet import Damaged, has_columns, read_table, readable, write_table, writing
@@ -251,12 +249,8 @@ class Store:
 
     def absent(self) -> tuple[Absent, ...]:
         """Return what there are runs of and is not here: parts from outside that were not named, say."""
-        counts = Counter[Absent]()
-        for footer in map(self.footer, self.files("runs", outdated=True)):
-            parts = footer.code and not_here(footer.optimizer, footer.problem, footer.schedule)
-            if parts:
-                counts[Absent(" ".join(parts), plugins_in(footer.command))] += footer.rows
-        return tuple(replace(absent, runs=runs) for absent, runs in sorted(counts.items()))
+        footers = map(self.footer, self.files("runs", outdated=True))
+        return absent_among((footer.rows, footer.told) for footer in footers)
 
     def within(self, most: int) -> Store:
         """Return the store, or if it has more runs than so many a sample of it; see ``sampled``.
@@ -334,9 +328,14 @@ class Footer(NamedTuple):
     command: str
 
     @property
+    def told(self) -> dict[str, str]:
+        """What it tells in words, by the keys of a footer."""
+        return {key: value for key, value in self._asdict().items() if key != "rows"}
+
+    @property
     def is_current(self) -> bool:
         """Whether the code that made the file is the code as it is now."""
-        return is_current(self._asdict())
+        return is_current(self.told)
 
 
 def is_current(told: Mapping[str, Any]) -> bool:
