@@ -16,13 +16,6 @@ from experiments.grid.axes import quoted
 from experiments.plugins.layout import NAME, there_are
 from experiments.plugins.templates import TEMPLATES, files_of
 
-RUNS = {
-    "optimizer": "run optimizer={name} plugins={folder}",
-    "schedule": "run schedule={name} plugins={folder}",
-    "problem": "run problem={name} plugins={folder}",
-}
-"""The command that runs a new part."""
-
 
 def new(config: DictConfig) -> list[Path]:
     """Write the files of a part and say how to run it."""
@@ -40,10 +33,10 @@ def new(config: DictConfig) -> list[Path]:
                 opened.write(text)
     except OSError as error:
         fail(f"{folder / kind} cannot be written: {error.strerror}")
-    called = {"name": name, "folder": shlex.quote(config.plugins)}
+    words = f"{kind}={name} {shlex.quote(f'plugins={config.plugins}')}"
     print(f"written: {', '.join(map(str, files))}")
-    print(f"it runs: python -m experiments {RUNS[kind].format(**called)}")
-    print(f"it is held to the contracts: python -m experiments contracts {RUNS[kind][4:].format(**called)}")
+    print(f"it runs: python -m experiments run {words}")
+    print(f"it is held to the contracts: python -m experiments contracts {words}")
     return list(files)
 
 

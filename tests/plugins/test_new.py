@@ -1,5 +1,6 @@
 """The command that writes the files of a new part: ready to run, never over what is there."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def test_it_prints_the_command_that_runs_what_it_wrote(tmp_path: Path, kind: str
         assert set(paths) <= set(files(tmp_path))
         [command] = [line for line in out.splitlines() if line.startswith("it runs: ")]
         told = command.removeprefix(f"it runs: python -m experiments run {kind}=some_thing ")
-        assert told == f"plugins={folder}" if " " not in folder else told == f"plugins='{folder}'"
+        assert told == shlex.quote(f"plugins={folder}")
         more = () if kind == "problem" else ("engine=numpy",)
         well(here(tmp_path, "run", f"{kind}=some_thing", f"plugins={folder}", "steps=5", *more))
     assert "class SomeThing(" in (tmp_path / "my_parts" / kind / "some_thing.py").read_text()
