@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from experiments.engine.minimize import minimize as minimize
+    from experiments.plugins.loading import load_plugins as load_plugins
     from experiments.store import Store as Store
 
-__all__ = ["Store", "minimize"]
+__all__ = ["Store", "load_plugins", "minimize"]
 
-PUBLIC = {"minimize": "experiments.engine.minimize", "Store": "experiments.store"}
+PUBLIC = {
+    "minimize": "experiments.engine.minimize",
+    "Store": "experiments.store",
+    "load_plugins": "experiments.plugins.loading",
+}
 """The names that users import from here, and where they are; imported when they are asked for."""
 
 

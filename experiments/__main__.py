@@ -19,9 +19,14 @@ COMMANDS = {
     "report": ("tables, figures and comparisons of a study", "study=default"),
     "check": ("what a study holds, and whether it is sound", "study=default"),
     "reproduce": ("the article's claims, decided", ""),
+    "new": ("the files of an optimizer or problem of your own", "optimizer NAME"),
+    "contracts": ("whether an optimizer or problem keeps what all keep", "optimizer=NAME"),
     "benchmark": ("speed and memory against peers", "parts=[engine]"),
 }
 """What each command is for, and its most used form."""
+
+FOLDERS = ("benchmark", "contracts")
+"""The commands that are folders."""
 
 
 def main() -> None:
@@ -47,7 +52,7 @@ def main() -> None:
 
 def start(name: str) -> None:
     """Do what a command does, with the arguments that are left."""
-    module = "benchmark.__main__" if name == "benchmark" else name
+    module = f"{name}.__main__" if name in FOLDERS else name
     import_module(f"experiments.{module}").main()
 
 

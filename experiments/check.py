@@ -10,6 +10,7 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from experiments.command_line.command import bad_input_ends_here, command, disk_errors_end_here, fail
+from experiments.plugins.state import words as plugin_words
 from experiments.request.checks import checked_study
 from experiments.store import MOST_READ, Store
 from experiments.store.audit import OLD, Audit, audit
@@ -60,6 +61,7 @@ def contents(found: Audit, folder: Path) -> Iterator[str]:
     if found.outdated:
         outdated = counted(found.outdated, "run is", "runs are")
         yield f"{outdated} of older code: left out of tables"
+    yield from (f"{absent}; left out of tables" for absent in found.absent)
     if found.copies:
         copies = counted(found.copies, "run is", "runs are")
         yield f"{copies} there once more with the same numbers: counted once in tables"
@@ -74,7 +76,7 @@ def contents(found: Audit, folder: Path) -> Iterator[str]:
 def words_for(config: DictConfig) -> Where:
     """Return the words that name the study in a command."""
     elsewhere = (f"results={config.results}",) if config.results != "results" else ()
-    return (f"study={config.study}", *elsewhere)
+    return (f"study={config.study}", *elsewhere, *plugin_words())
 
 
 def uneven(store: Store, where: Where) -> Iterator[str]:

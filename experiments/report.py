@@ -14,6 +14,7 @@ from experiments import tables
 from experiments.command_line.command import bad_input_ends_here, command, disk_errors_end_here, fail
 from experiments.command_line.terminal import closing_table
 from experiments.figures.parts import Part, Picture
+from experiments.plugins.state import words as plugin_words
 from experiments.reports.html import Fold, listed, runs_fold, write_document
 from experiments.reports.page import write_page
 from experiments.reports.sources import Section, write_sources
@@ -34,7 +35,7 @@ def report(config: DictConfig) -> Path:
         store = Store(Path(config.results) / checked_study(config.study)).within(MOST_READ)
     runs = distinct(store.runs(), store.with_params())
     if runs.empty:
-        fail(no_runs(config, store.outdated()))
+        fail(no_runs(config, store))
     with bad_input_ends_here():
         tables.measure_of(config.measure, runs.columns)
         factor = checked_factor(config.factor)
@@ -44,6 +45,8 @@ def report(config: DictConfig) -> Path:
     write_sources(path.parent, [section])
     page = write_document(path.parent, config.study, parts, [behind(store, runs, parts, config)])
     closing_table(runs, config.measure)
+    for absent in store.absent():
+        print(f"left out: {absent}")
     print(f"report written to {path} and, to send, {page}")
     return path
 
@@ -53,7 +56,7 @@ def behind(store: Store, runs: pd.DataFrame, parts: Sequence[Part], config: Dict
     known = tables.numbered(tables.labelled(runs))
     drawn = [part.runs for part in parts if isinstance(part, Picture) and part.name in ONE_BY_ONE]
     shown = known[known["run"].isin(pd.concat([runs.head(0), *drawn])["run"])]
-    listing = listed(store, known, shown, config.measure, (f"study={config.study}",))
+    listing = listed(store, known, shown, config.measure, (f"study={config.study}", *plugin_words()))
     return runs_fold(listing, known["setting"].nunique())
 
 
@@ -64,8 +67,12 @@ def checked_factor(factor: Any) -> float:
     return float(factor)
 
 
-def no_runs(config: DictConfig, outdated: int) -> str:
+def no_runs(config: DictConfig, store: Store) -> str:
     """Return the line for a study without runs of the present code."""
+    absent = store.absent()
+    if absent:
+        return f"study={config.study}: it holds {'; '.join(map(str, absent))}"
+    outdated = store.outdated()
     made = f"its {counted(outdated, 'run is', 'runs are')} of older code" if outdated else "it holds no runs"
     return (
         f"study={config.study}: {made}; make some with python -m experiments.run -m "

@@ -6,9 +6,13 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 
-import pandas as pd
 import pytest
-from contracts import CASES_BY_ENGINE, OPTIMIZER_CASES, PROBLEM_CASES, Case
+
+pytest.register_assert_rewrite("experiments.contracts")
+
+import pandas as pd
+from contracts import CASES_BY_ENGINE, OPTIMIZER_CASES, PROBLEM_CASES
+from experiments.contracts.cases import Case
 from frames import frames
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
@@ -18,6 +22,7 @@ from threadpoolctl import threadpool_limits
 from experiments.claims import base
 from experiments.engine.backend import ENGINES
 from optim import OPTIMIZERS, Optimizer
+from optim.schedules import SCHEDULES
 from problems import PROBLEMS, Problem
 
 collect_ignore = [
@@ -31,7 +36,7 @@ LONGEST = (
     *("loop", "endings", "problems", "divergence", "kills", "newcomers", "experiments", "peers"),
     *("layer_optimizers", "check", "sequences", "engines", "hessian", "methods", "elsewhere", "run"),
     *("report", "sources", "bad_input", "plan", "data", "protocol", "networks", "figures", "front_doors"),
-    *("launchers", "failures", "lanes", "disk"),
+    *("launchers", "failures", "lanes", "disk", "folders", "contracts", "new", "installed"),
 )
 
 
@@ -122,6 +127,12 @@ def problem_case(request: pytest.FixtureRequest) -> Case:
 def problem(problem_case: Case) -> Problem:
     """A problem: a registered one with its defaults, or a variant."""
     return problem_case.make()
+
+
+@pytest.fixture(params=SCHEDULES.values(), ids=SCHEDULES)
+def schedule_class(request: pytest.FixtureRequest) -> Any:
+    """A registered schedule class."""
+    return request.param
 
 
 @pytest.fixture(params=ENGINES)

@@ -28,6 +28,7 @@ WAY = (
     "wording",
     "theory",
     "engine",
+    "plugins",
     "request",
     "store",
     "inference",
@@ -39,7 +40,7 @@ WAY = (
     "claims",
     "reports",
 )
-COMMANDS = ("__main__", "run", "tune", "report", "check", "reproduce", "benchmark")
+COMMANDS = ("__main__", "run", "tune", "report", "check", "reproduce", "new", "contracts", "benchmark")
 BESIDE = "command_line"
 """What commands share stands beside the way; rooms that must speak, or stop a command, import from it."""
 
@@ -47,6 +48,7 @@ SPEAKING = ("grid", "reports")
 HYDRA = (
     "hydra_plugins",
     "experiments.command_line",
+    "experiments.plugins.loading",
     *(f"experiments.{name}" for name in COMMANDS),
     *(
         f"experiments.grid.{edge}"
@@ -167,6 +169,7 @@ def test_jax_is_imported_by_the_engine_and_such_problems_only_when_used() -> Non
         *OF_A_LOSS,
         "optim.adapters.optax_rule",
         "experiments.benchmark",
+        "experiments.contracts",
     ]
     assert {module for module in importers_of(["jax"]) if not is_in(module, places)} == set()
     assert [

@@ -20,6 +20,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.command_line.help import CONF as CONF
 from experiments.grid.axes import SPACED, listed, quoted
+from experiments.plugins.layout import there_are
+from experiments.plugins.state import PLACES
 from experiments.request.settings import kinds
 from optim import OPTIMIZERS
 from optim.base import Optimizer
@@ -34,8 +36,6 @@ MULTIRUN = ("-m", "--multirun")
 SEVERAL = "several values make a grid; add -m"
 GRIDS = ("config", "tune")  # the commands in which several values of a key may be written
 LONG_RATE = "learning_rate"  # as Optax writes lr
-OPEN_CHOICES = {f"optimizer={name}" for name, cls in kinds().items() if cls.chooses}
-"""The optimizers that have keys which their files do not have."""
 ONE_VALUE = re.compile(
     r"hydra\b.*|study|results|jobs|dry_run|fail_fast|experiment|suite|contenders"
 )  # even in these
@@ -56,10 +56,15 @@ def ready(arguments: Sequence[str], config_name: str) -> list[str]:
         check_key(override, config_name)
         check_choice(override)
     check_given_once(overrides, is_grid(arguments), config_name)
-    if not is_grid(arguments) and any(plain[override] in OPEN_CHOICES for override in overrides):
+    if not is_grid(arguments) and any(plain[override] in open_choices() for override in overrides):
         plain = {a: re.sub(r"^(?=optimizer\.\w+=)", "++", override) for a, override in plain.items()}
     typed = [swept(plain[a], arguments) if a in plain else a for a in arguments]
     return sorted(typed, key=lambda a: a not in MULTIRUN)  # in the middle Hydra does not take it
+
+
+def open_choices() -> set[str]:
+    """Return the choices of an optimizer that has keys which its file does not have."""
+    return {f"optimizer={name}" for name, cls in kinds().items() if cls.chooses}
 
 
 def without_plus(override: str, known: Sequence[str]) -> str:
@@ -183,7 +188,7 @@ def as_typed(override: str) -> str:
 
 def unknown_choice(group: str, value: str) -> str:
     """Return the line for a group that has no such option."""
-    there = {file.stem for file in (CONF / group).glob("*.yaml")} | set(HYDRAS_OWN.get(group, ()))
+    there = there_are(group, PLACES) | set(HYDRAS_OWN.get(group, ()))
     return f"{group} must be one of {', '.join(sorted(there)) or '(nothing)'}, got '{value}'"
 
 

@@ -9,20 +9,21 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, NoReturn
 
 import hydra
 from hydra.errors import HydraException, OverrideParseException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.command_line.arguments import CONF as CONF
-from experiments.command_line.arguments import SEVERAL, ready, unknown_choice, unknown_key
+from experiments.command_line.arguments import SEVERAL, declared, ready, unknown_choice, unknown_key
 from experiments.command_line.configuration import check_settings
 from experiments.command_line.help import help_of, is_asked_for
+from experiments.command_line.outside import parts_from_outside
 from experiments.store.parquet import CannotWrite, Damaged
 
 # The files in conf/hydra/launcher bear the names of the plugins' own schemas and are checked by them.
@@ -41,29 +42,49 @@ def command(config_name: str, task: Task) -> Callable[[], None]:
     """Return the entry point of a command: ``task`` as a Hydra app with conf/<config_name>.yaml."""
 
     def main() -> None:
-        if is_asked_for():
-            print(help_of(config_name, purpose(task), called()))
-            return
-        os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come out here, not as Hydra prints them
-        checked = partial(checked_task, task, config_name)
-        app = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(checked)
-        typed = shlex.join(sys.argv[1:])
-        TYPED.set(typed)
-        with bad_input_ends_here(config_name):
-            sys.argv[1:] = ready(sys.argv[1:], config_name)
-        try:
-            with disk_errors_end_here():
-                app()
-        except (HydraException, OmegaConfBaseException) as error:
-            fail(one_line(error, config_name))
-        except KeyboardInterrupt:
-            fail("interrupted; what is stored stays, and the same command runs what is missing", 130)
-        except Exception as error:
-            if not is_hydras_own(error):
-                raise
-            fail(f"{typed}: Hydra does not take this ({type(error).__name__}: {error})")
+        TYPED.set(shlex.join(sys.argv[1:]))
+        with parts_ready(config_name):
+            if is_asked_for():
+                print(help_of(config_name, purpose(task), called()))
+            else:
+                started(config_name, task)
 
     return main
+
+
+@contextmanager
+def parts_ready(config_name: str) -> Iterator[None]:
+    """Give a command the parts from outside that it may have, in its arguments by whole paths."""
+    with ExitStack() as stack:
+        if takes_plugins(config_name):
+            with bad_input_ends_here(config_name):
+                sys.argv[1:] = stack.enter_context(parts_from_outside(sys.argv[1:]))
+        yield
+
+
+def takes_plugins(config_name: str) -> bool:
+    """Tell whether a command has parts from outside."""
+    return isinstance(declared(config_name).get("plugins"), ListConfig)
+
+
+def started(config_name: str, task: Task) -> None:
+    """Let Hydra compose the configuration of a command and do what the command is for."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come out here, not as Hydra prints them
+    checked = partial(checked_task, task, config_name)
+    app = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(checked)
+    with bad_input_ends_here(config_name):
+        sys.argv[1:] = ready(sys.argv[1:], config_name)
+    try:
+        with disk_errors_end_here():
+            app()
+    except (HydraException, OmegaConfBaseException) as error:
+        fail(one_line(error, config_name))
+    except KeyboardInterrupt:
+        fail("interrupted; what is stored stays, and the same command runs what is missing", 130)
+    except Exception as error:
+        if not is_hydras_own(error):
+            raise
+        fail(f"{TYPED.get()}: Hydra does not take this ({type(error).__name__}: {error})")
 
 
 def purpose(task: Task) -> str:

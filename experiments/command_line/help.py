@@ -7,11 +7,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-CONF = Path(__file__).parent.parent.parent / "conf"
+from experiments.plugins.layout import CLASSES, LISTS, there_are
+from experiments.plugins.layout import CONF as CONF
+from experiments.plugins.state import PLACES
+
 ENDS = "hydra"  # the part of a configuration that is Hydra's own
 NOT_TYPED = {"batch"}
-ADDED = ("experiment", "suite", "contenders")
-CHOSEN = ("optimizer", "schedule", "problem", *ADDED)
+GRID = (*CLASSES, "experiment", "suite", "contenders")
+CHOSEN = {"config": GRID, "tune": GRID, "contracts": CLASSES}
+"""The groups of which a command lists what there is."""
 
 EXAMPLES = {
     "config": (
@@ -27,6 +31,12 @@ EXAMPLES = {
     "report": ("study=tuned", "study=tuned measure=accuracy", "study=tuned factor=1.5"),
     "check": ("study=tuned", "study=tuned repair=true", "study=tuned results=/elsewhere/results"),
     "reproduce": ("", "claims=[fit,faster]", "results=/elsewhere/results"),
+    "new": ("optimizer mine", "problem valley plugins=my_parts", "schedule steps plugins=../shared"),
+    "contracts": (
+        "optimizer=mine plugins=my_parts",
+        "schedule=cosine problem=rosenbrock",
+        "optimizer=sgd,adam",
+    ),
     "benchmark": ("", "parts=[engine] optimizers=[adam] repeats=5", "parts=[grids] runs=100000"),
 }
 """Three of each command, by its configuration."""
@@ -43,8 +53,9 @@ def help_of(config_name: str, what: str, called: str) -> str:
     files = [config_name, "config"] if config_name == "tune" else [config_name]
     keys = dict(pair for name in reversed(files) for pair in keys_of(CONF / f"{name}.yaml"))
     lines = [what, "", "Keys, with their defaults:", *(f"  {key:<28} {said}" for key, said in keys.items())]
-    if config_name in ("config", "tune"):
-        lines += ["", *(line for group in CHOSEN for line in choices(group))]
+    if config_name in CHOSEN:
+        lines += ["", *(line for group in CHOSEN[config_name] for line in choices(group))]
+    if CHOSEN.get(config_name) == GRID:
         lines.append(
             "  Their own keys: optimizer.KEY, schedule.KEY, problem.KEY; with -m each takes several, a,b,c."
         )
@@ -73,9 +84,8 @@ def keys_of(file: Path) -> Iterator[tuple[str, str]]:
 
 def choices(group: str) -> Iterator[str]:
     """Yield the line of what there is of a group."""
-    names = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-    key = f"+{group}" if group in ADDED else group
-    yield f"  {key}=" + ", ".join(names)
+    key = f"+{group}" if group in LISTS else group
+    yield f"  {key}=" + ", ".join(sorted(there_are(group, PLACES)))
 
 
 def is_asked_for() -> bool:

@@ -1,10 +1,11 @@
 """The code that decides a run's numbers, as a hash that comments do not change."""
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from experiments.engine.backend import LOOPS
-from experiments.engine.sources import closure, normal_source
+from experiments.engine.sources import called, closure, normal_source
 from optim import ADAPTERS, OPTIMIZERS
 from optim.schedules import SCHEDULES
 from problems import PROBLEMS
@@ -26,5 +27,24 @@ def code_fingerprint(optimizer: str, problem: str, engine: str, schedule: str = 
     rule = {**OPTIMIZERS, **ADAPTERS}[name]
     parts = PROBLEMS[problem], SCHEDULES[schedule]
     roots = LOOPS[engine], RECORDED, *rule.modules(choice), *(part.__module__ for part in parts)
-    text = "\n".join(f"# {name}\n{normal_source(name)}" for name in sorted(closure(roots)))
+    text = "\n".join(f"# {name}\n{source}" for name, source in sorted(named(closure(roots))))
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def not_here(optimizer: str, problem: str, schedule: str) -> list[str]:
+    """Return those of the parts of a run, as one types them, that there are none of under their names."""
+    name, _, choice = optimizer.partition(".")
+    rule = {**OPTIMIZERS, **ADAPTERS}.get(name)
+    found = [] if rule else [f"optimizer={name}"]
+    if rule and choice:
+        try:
+            rule.modules(choice)
+        except KeyError:
+            found.append(f"optimizer.{rule.chooses}={choice}")
+    found += [] if problem in PROBLEMS else [f"problem={problem}"]
+    return found + ([] if schedule in SCHEDULES else [f"schedule={schedule}"])
+
+
+def named(modules: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield what each module is called here, with its source."""
+    return ((called(name), normal_source(name)) for name in modules)

@@ -1,4 +1,4 @@
-"""The sources of this project's modules, read and not imported, and what they import from each other."""
+"""The sources of modules, this project's and those from outside, read and not imported; what they import."""
 
 from __future__ import annotations
 
@@ -11,15 +11,30 @@ from pathlib import Path
 from experiments.engine.syntax import canonical
 
 PACKAGES = ("optim", "problems", "experiments")
+OUTSIDE: dict[str, str] = {}
+"""The packages whose parts were entered from outside, each with what it is called in a fingerprint."""
 
 
 def is_ours(name: str) -> bool:
-    """Tell whether a module belongs to this project."""
-    return name.split(".")[0] in PACKAGES
+    """Tell whether a module belongs to this project, or to a package whose parts were entered."""
+    return name.split(".")[0] in PACKAGES or any(is_below(name, package) for package in OUTSIDE)
+
+
+def is_below(name: str, package: str) -> bool:
+    """Tell whether a module is a package or in it."""
+    return name == package or name.startswith(f"{package}.")
+
+
+def called(name: str) -> str:
+    """Return what a module is called in a fingerprint: the same wherever the folder of a user lies."""
+    for package, short in OUTSIDE.items():
+        if is_below(name, package):
+            return short + name.removeprefix(package)
+    return name
 
 
 def closure(roots: tuple[str, ...]) -> set[str]:
-    """Return the modules of this project that ``roots`` reach by imports, themselves included.
+    """Return the modules, of those that are ours, that ``roots`` reach by imports, themselves included.
 
     They are read, not imported: JAX need not be there.
     """
@@ -35,7 +50,7 @@ def closure(roots: tuple[str, ...]) -> set[str]:
 
 @cache
 def imports(name: str) -> tuple[str, ...]:
-    """Return the modules of this project that a module imports, in whatever form."""
+    """Return the modules, of those that are ours, that a module imports, in whatever form."""
     found: list[str] = []
     for node in ast.walk(ast.parse(source_of(name))):
         if isinstance(node, ast.Import):
@@ -47,12 +62,12 @@ def imports(name: str) -> tuple[str, ...]:
 
 
 def has_source(name: str) -> bool:
-    """Tell whether there is a file for this name: not for a class, nor for a folder without code."""
+    """Tell whether there is a text for this name: not for a class, a folder without code, or machine code."""
     try:
         spec = find_spec(name)
     except ModuleNotFoundError:  # what stands before the last dot is no package
         return False
-    return spec is not None and spec.has_location
+    return spec is not None and spec.has_location and str(spec.origin).endswith(".py")
 
 
 @cache

@@ -18,6 +18,7 @@ from experiments.grid.axes import values
 from experiments.grid.pool import die_when
 from experiments.grid.shards import Batch
 from experiments.grid.worker import Outcome, Worker, total
+from experiments.plugins.loading import check_unchanged, load
 from experiments.request.product import product_of
 from experiments.store import Store
 
@@ -25,6 +26,8 @@ from experiments.store import Store
 def run_batch(batch: Batch) -> Outcome:
     """Run what the store does not have of a batch."""
     die_with_parent(batch.parent)
+    load(batch.plugins)  # which this process has, or another has that asked for the batch
+    check_unchanged(batch.outside)
     stop = marker(batch)
     worker = Worker(
         store=store_at(batch.folder),

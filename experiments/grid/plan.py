@@ -52,8 +52,6 @@ from optim.wrapper import Wrapper
 
 log = logging.getLogger(__name__)
 MANY = 1000  # jobs; to plan more takes tens of seconds and longer
-CHOOSING = tuple(sorted({f"optimizer.{cls.chooses}" for cls in kinds().values() if cls.chooses}))
-"""The keys on whose values it depends which others an optimizer has."""
 LISTS = ("suite", "contenders")
 """The keys that list what a grid is run over."""
 MOST_KEPT = 1024  # configurations as Hydra composes them, a fifth of a megabyte each
@@ -158,7 +156,7 @@ class Planner:
         def is_axis(chosen: Sequence[str], key: str) -> bool:
             return key not in between and self.is_number(chosen, key)
 
-        return split(overrides, is_axis, self.has_key, CHOOSING, chosen)
+        return split(overrides, is_axis, self.has_key, choosing(), chosen)
 
     def overrides(self, arguments: Sequence[str]) -> tuple[list[Override], list[str]]:
         """Return the sweep of an experiment and what was typed, and a line for each key that both give."""
@@ -214,7 +212,7 @@ class Planner:
         if not isinstance(found, DictConfig):
             return None
         own = {}
-        for key in ("name", *(key.removeprefix("optimizer.") for key in CHOOSING)):
+        for key in ("name", *(key.removeprefix("optimizer.") for key in choosing())):
             with suppress(OmegaConfBaseException):
                 own[key] = found.get(key)
         return (
@@ -262,6 +260,11 @@ class Planner:
         if choices != overrides and is_open(self.own(choices)):
             overrides = tuple(re.sub(r"^(?=optimizer\.)", "++", text) for text in overrides)
         return self.loader.load_sweep_config(self.config, list(overrides))
+
+
+def choosing() -> tuple[str, ...]:
+    """Return the keys on whose values it depends which others an optimizer has."""
+    return tuple(sorted({f"optimizer.{cls.chooses}" for cls in kinds().values() if cls.chooses}))
 
 
 def without_hydra(whole: DictConfig) -> DictConfig:

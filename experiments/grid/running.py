@@ -16,6 +16,8 @@ from experiments.grid.forecast import duration, forecasts
 from experiments.grid.request import Request
 from experiments.grid.shards import Batch, Shard, packed
 from experiments.grid.worker import Outcome, total
+from experiments.plugins.loading import digests
+from experiments.plugins.state import folders
 from experiments.request.product import Product
 from experiments.store import Store
 from experiments.store.parquet import Damaged
@@ -77,6 +79,8 @@ def attempt(requests: Sequence[Request], store: Store, launch: Launch, command: 
         parent=this_process(),
         grid=uuid4().hex[:12],
         fail_fast=requests[0].settings["fail_fast"],
+        plugins=folders(),
+        outside=digests(),
     )
     if len(requests) > 1 or len(requests[0].product) > 1:
         log.info(in_words(requests, store))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from experiments.engine.blocks import block_size
@@ -44,6 +44,8 @@ class Batch:
         parent: host and process that asked for it, as ``host:pid``.
         grid: the mark of the grid that it belongs to.
         fail_fast: whether a failure ends the grid.
+        plugins: the folders of parts from outside.
+        outside: the digests of their modules, and of those of installed packages, where it was asked for.
     """
 
     folder: str
@@ -52,6 +54,8 @@ class Batch:
     grid: str
     fail_fast: bool
     shards: tuple[Shard, ...] = ()
+    plugins: tuple[str, ...] = ()
+    outside: Mapping[str, str] = field(default_factory=dict)
 
     def text(self) -> str:
         """Return the batch as one line, in which nothing is an interpolation of OmegaConf's."""

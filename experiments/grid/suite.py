@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.grid.axes import as_word
+from experiments.plugins.state import PLACES
 
 FILES = Path(__file__).parent.parent.parent / "conf" / "suite"
 NOT_CONSTANTS = ("problem", "steps")
@@ -41,9 +42,10 @@ def overrides_of(instance: Any) -> tuple[str, ...]:
 
 
 def suites() -> dict[str, list[dict[str, Any]]]:
-    """Return the instances of every suite of conf/, by its name."""
+    """Return the instances of every suite by its name, of conf/ and of parts from outside."""
     found = {}
-    for file in sorted(FILES.glob("*.yaml")):
+    folders = [FILES, *(place.folder / "suite" for place in PLACES)]
+    for file in sorted(file for folder in folders for file in folder.glob("*.yaml")):
         suite = OmegaConf.to_container(OmegaConf.load(file))
         assert isinstance(suite, dict)
         found[file.stem] = suite["suite"]["instances"]

@@ -11,6 +11,7 @@ from experiments import measures, tables
 from experiments.figures import charts
 from experiments.figures.drawings import DRAWINGS, Study
 from experiments.figures.parts import Chart, Part, Picture, Table, Text
+from experiments.plugins.state import words as plugin_words
 from experiments.reports.answer import answer_parts
 from experiments.reports.comparison import best_of_k_parts, by_target, parts_of, uneven_parts, words
 from experiments.reports.page import bullet_list
@@ -32,12 +33,11 @@ SECTION = "study"  # the name of the one listing of its runs
 
 def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, factor: float) -> Iterator[Part]:
     """Yield the parts of a study's report."""
-    runs = tables.numbered(
-        tables.labelled(runs)
-    )  # once for all, so that a problem has one name in every part
+    # Once for all, so that a problem has one name, and a setting one number, in every part.
+    runs = tables.numbered(tables.labelled(runs))
     if tables.LR not in runs:  # of no optimizer that ran
         runs = runs.assign(**{tables.LR: np.nan})
-    where = (f"study={study}",)
+    where = (f"study={study}", *plugin_words())
     by_use = split(runs, where)
     chosen = tables.settings_shown(by_use.choosing, by_use.shown, measure)
     best = tables.runs_at(by_use.shown, chosen)
@@ -99,8 +99,10 @@ def first_problems(runs: pd.DataFrame) -> pd.DataFrame:
 
 def overview(store: Store, runs: pd.DataFrame) -> str:
     """Return in words what the study holds."""
-    outdated = store.outdated()
-    stale = f" Left out: {counted(outdated, 'run')} of older code." if outdated else ""
+    absent = store.absent()
+    older = store.outdated() - sum(each.runs for each in absent)
+    left_out = [*([f"{counted(older, 'run')} of older code"] if older else []), *map(str, absent)]
+    stale = f" Left out: {'; '.join(left_out)}." if left_out else ""
     if store.sample is not None:
         stale += (
             f" Of {counted(int(store.sample.cells['runs'].sum()), 'run')}, more than fit into memory, they "

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from experiments.engine.recorded import recorded_steps
 from experiments.request.ids import run_ids
 from experiments.store import Store
+from experiments.store.absent import Absent, absent_among
 from experiments.store.columns import as_frame
 from experiments.store.parquet import Damaged, metadata_of, one_line, read_table, readable
 from experiments.store.seal import check_pages
@@ -74,6 +75,7 @@ class Audit:
         runs, steps: how many runs, each counted once, and how many recorded steps.
         copies: how often a run is there once more, with the same numbers.
         outdated: how many runs another version of the code made.
+        absent: what there are runs of and is not here; they are not among the outdated.
         unsealed: how many files have no seal, so that not every changed byte is noticed.
         versions: for each kind of version, how many runs were made with each.
         left_over: what commands that were killed have left.
@@ -85,6 +87,7 @@ class Audit:
     steps: int
     copies: int
     outdated: int
+    absent: tuple[Absent, ...]
     unsealed: int
     versions: Mapping[str, Counter[str]]
     left_over: tuple[Path, ...]
@@ -109,12 +112,14 @@ def audit(store: Store) -> Audit:
     for each in examined:
         for key, count in versions.items():
             count[each.metadata.get(key, "unknown")] += each.rows[0]
+    absent = absent_among((each.rows[0], each.metadata) for each in examined)
     return Audit(
         files=(len(examined), len(selections)),
         runs=sum(each.rows[0] for each in examined) - copies,
         steps=sum(each.rows[1] for each in examined),
         copies=copies,
-        outdated=sum(each.rows[0] for each in examined if not each.current),
+        outdated=sum(each.rows[0] for each in examined if not each.current) - sum(a.runs for a in absent),
+        absent=absent,
         unsealed=sum(not each.sealed for each in examined),
         versions={key: +count for key, count in versions.items()},
         left_over=(*left_over(store.folder), *uncommitted(store, histories)),

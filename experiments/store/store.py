@@ -25,6 +25,7 @@ from experiments.engine.fingerprint import code_fingerprint
 from experiments.engine.trace import Trace
 from experiments.request.cell import Cell
 from experiments.request.product import Product
+from experiments.store.absent import Absent, absent_among
 from experiments.store.catalogue import Catalogue, bounds_in, bounds_of, settings_of
 from experiments.store.columns import as_frame, history_table, run_columns
 from experiments.store.parquet import Damaged, has_columns, read_table, readable, write_table, writing
@@ -253,9 +254,14 @@ class Store:
         return frame.drop_duplicates(["run", "step"], ignore_index=True) if len(frame) else frame
 
     def outdated(self) -> int:
-        """Return how many stored runs another version of the code made."""
+        """Return how many stored runs another version of the code made, or parts that are not here."""
         footers = map(self.footer, self.files("runs", outdated=True))
         return sum(footer.rows for footer in footers if not footer.is_current)
+
+    def absent(self) -> tuple[Absent, ...]:
+        """Return what there are runs of and is not here: parts from outside that were not named, say."""
+        footers = map(self.footer, self.files("runs", outdated=True))
+        return absent_among((footer.rows, footer.told) for footer in footers)
 
     def within(self, most: int) -> Store:
         """Return the store, or if it has more runs than so many a sample of it; see ``sampled``.
@@ -321,6 +327,7 @@ class Footer(NamedTuple):
         optimizer, problem, engine, schedule: of its rows.
         params: True if their histories have the parameters, as text; empty if that is not told.
         points: how many steps were asked to be recorded, as text; empty if that is not told.
+        command: what the user typed.
     """
 
     rows: int
@@ -330,12 +337,18 @@ class Footer(NamedTuple):
     engine: str
     schedule: str
     params: str
-    points: str = ""
+    points: str
+    command: str
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What it tells in words, by the keys of a footer."""
+        return {key: value for key, value in self._asdict().items() if key != "rows"}
 
     @property
     def is_current(self) -> bool:
         """Whether the code that made the file is the code as it is now."""
-        return is_current(self._asdict())
+        return is_current(self.told)
 
 
 def is_current(told: Mapping[str, Any]) -> bool:
@@ -356,7 +369,16 @@ def footer_of(file: Path) -> Footer:
     with readable(file):
         check_footer(file)
         found = pq.read_metadata(file)
-        keys = (b"code", b"optimizer", b"problem", b"engine", b"schedule", b"record.params", b"record.points")
+        keys = (
+            b"code",
+            b"optimizer",
+            b"problem",
+            b"engine",
+            b"schedule",
+            b"record.params",
+            b"record.points",
+            b"command",
+        )
         words = ((found.metadata or {}).get(key, b"").decode() for key in keys)
         return Footer(found.num_rows, *words)
 

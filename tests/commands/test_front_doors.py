@@ -13,7 +13,7 @@ import yaml
 from command_line import ROOT, Ended, apart, environment, here
 
 from experiments import __main__ as front
-from experiments.__main__ import COMMANDS
+from experiments.__main__ import COMMANDS, FOLDERS
 from experiments.command_line import closing
 from experiments.grid import running
 from experiments.store import Store
@@ -21,7 +21,7 @@ from optim import ADAPTERS, OPTIMIZERS
 from problems import PROBLEMS
 
 CONFIGS = {"run": "config", "benchmark": "benchmark"}
-MODULES = {"benchmark": "benchmark.__main__"}
+MODULES = {name: f"{name}.__main__" for name in FOLDERS}
 
 
 def entered(folder: Path, *words: str, env: dict[str, str] | None = None) -> Ended:
@@ -52,7 +52,7 @@ def test_the_commands_are_the_files_that_have_a_main() -> None:
         "declared",
         "wording",
     }
-    assert files | {"benchmark"} == set(COMMANDS)
+    assert files | {*FOLDERS} == set(COMMANDS)
     for name in COMMANDS:
         assert callable(import_module(f"experiments.{MODULES.get(name, name)}").main)
 
@@ -114,7 +114,7 @@ def test_hydras_own_help_is_behind_its_own_option(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ("lanes ", "run tune report check reproduce benchmark"),
+        ("lanes ", "run tune report check reproduce new contracts benchmark"),
         ("lanes run problem=", " ".join(f"problem={name}" for name in sorted(PROBLEMS))),
         ("lanes run optimizer=sgd optimizer.mom", "optimizer.momentum="),
         ("lanes report meas", "measure="),

@@ -7,27 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from array_api_compat import array_namespace
-from contracts import (
-    OPTIMIZER_CASES,
-    OPTIMIZER_VARIANTS,
-    Case,
-    different_fields,
-    on_matrices,
-    plain_problem,
-    same_bits,
-    with_drawn_lanes,
-)
-from lanes import (
-    LANES,
-    SEEDS,
-    SGD,
-    LogisticRegression,
-    QuadraticFit,
-    RMSprop,
-    different_in_company,
-    first_hits,
-)
+from contracts import OPTIMIZER_CASES, OPTIMIZER_VARIANTS
+from lanes import LANES, SEEDS, SGD, LogisticRegression, QuadraticFit, RMSprop, first_hits
 
+from experiments.contracts import optimizer_runs
+from experiments.contracts.bits import different_fields, same_bits
+from experiments.contracts.cases import Case, on_matrices, with_drawn_lanes
+from experiments.contracts.company import different_in_company
 from experiments.engine.minimize import minimize
 from experiments.engine.overflow import has_overflowed
 from experiments.engine.trace import Trace
@@ -318,10 +304,7 @@ def test_one_parameter_that_stands_still_is_enough(engine: str) -> None:
 
 @pytest.mark.parametrize("problem", [QuadraticFit(), FAR])
 def test_a_lane_whose_state_is_finite_has_not_stalled(optimizer: Optimizer, problem: Problem) -> None:
-    if on_matrices(type(optimizer)):
-        problem = plain_problem(type(optimizer))
-    trace = minimize(problem, optimizer, np.array([0, 0]), steps=20)
-    assert "stalled" not in statuses(trace)
+    optimizer_runs.test_a_lane_whose_state_is_finite_has_not_stalled(optimizer, problem)
 
 
 SQUARES = ("rmsprop", "adagrad", "adam", "adadelta", "nadam", "adabelief", "adan")

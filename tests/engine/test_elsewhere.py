@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 from array_api_compat import array_namespace
-from contracts import different_fields, flat, same_bits
 from lanes import LANES, SEEDS, SGD, LogisticRegression, QuadraticFit, first_hits
 
+from experiments.contracts.bits import different_fields, flat, same_bits
 from experiments.engine.minimize import minimize
 from experiments.engine.trace import Trace
 from optim import Optimizer, ScheduleFree

@@ -4,20 +4,15 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from contracts import (
-    OPTIMIZER_CASES,
-    PROBLEM_CASES,
-    Case,
-    flat,
-    on_matrices,
-    plain_problem,
-    with_drawn_lanes,
-)
+from contracts import OPTIMIZER_CASES, PROBLEM_CASES
 
+from experiments.contracts import optimizer_runs, problem_runs
+from experiments.contracts.bits import flat
+from experiments.contracts.cases import Case, on_matrices, plain_problem, with_drawn_lanes
+from experiments.contracts.company import apart, both
 from experiments.engine.backend import BACKEND, backend_of
 from experiments.engine.minimize import minimize
 from optim import OPTIMIZERS, Optimizer, RMSprop
@@ -28,37 +23,17 @@ NUDGES = 40  # of each start, to tell whether a run is chaotic
 BOTH = [case for case in PROBLEM_CASES if {"numpy", "jax"} <= set(case.cls.engines)]
 
 
-def both(problem: Problem, optimizer: Any, seeds: np.ndarray, **how: Any) -> list[Any]:
-    """Return the traces of both engines, with their paths: by the programs that other tests have compiled."""
-    return [
-        minimize(problem, optimizer, seeds, engine=engine, params=True, **how) for engine in ("numpy", "jax")
-    ]
-
-
-def apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return how far each lane's parameters (dim, lanes) are apart, relative to the largest of them."""
-    return np.abs(one - other).max(axis=0) / np.abs(one).max(axis=0)
-
-
 BY_BOTH = [case for case in OPTIMIZER_CASES if {"numpy", "jax"} <= set(case.cls.engines)]
 
 
 @pytest.mark.parametrize("case", BY_BOTH, ids=str)
 def test_a_step_of_every_optimizer_is_the_same_up_to_rounding(case: Case) -> None:
-    seeds = SEEDS + 1  # seed 0 of a regression starts at zero, and some rules wait there
-    one, other = both(plain_problem(case.cls), with_drawn_lanes(case, LANES), seeds, steps=1, points=2)
-    assert (apart(one.params, other.params) < 1e-12).all()
-    np.testing.assert_allclose(other.loss, one.loss, rtol=1e-12)
-    assert (one.hits == other.hits).all()
+    optimizer_runs.test_a_step_is_the_same_under_both_engines_up_to_rounding(case)
 
 
 @pytest.mark.parametrize("case", BOTH, ids=str)
 def test_a_step_on_every_problem_is_the_same_up_to_rounding(case: Case) -> None:
-    optimizer = RMSprop(lr=np.geomspace(1e-3, 0.1, LANES), momentum=0.5)
-    one, other = both(case.make(), optimizer, SEEDS, steps=1, points=2)
-    for name, values in flat(one).items():
-        if name != "stalled":
-            np.testing.assert_allclose(flat(other)[name], values, rtol=1e-9, atol=1e-12, err_msg=name)
+    problem_runs.test_a_step_is_the_same_under_both_engines_up_to_rounding(case.make())
 
 
 @dataclass(frozen=True, kw_only=True)

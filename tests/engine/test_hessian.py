@@ -7,9 +7,9 @@ import jax
 import numpy as np
 import pytest
 from array_api_compat import array_namespace
-from contracts import different_fields, same_bits
 from lanes import LANES, SEEDS, LogisticRegression, QuadraticFit
 
+from experiments.contracts.bits import different_fields, same_bits
 from experiments.engine.backend import backend_of
 from experiments.engine.jax_program import hessian_diagonal
 from experiments.engine.minimize import minimize

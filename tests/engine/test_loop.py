@@ -11,25 +11,12 @@ from contracts import (
     PROBLEM_CASES,
     PROBLEM_VARIANTS,
     VARIANTS,
-    Case,
-    different_fields,
-    flat,
-    on_matrices,
-    plain_problem,
-    same_bits,
-    with_drawn_lanes,
 )
-from lanes import (
-    LANES,
-    SEEDS,
-    SGD,
-    LogisticRegression,
-    QuadraticFit,
-    RMSprop,
-    different_in_company,
-    first_hits,
-)
+from lanes import LANES, SEEDS, SGD, LogisticRegression, QuadraticFit, RMSprop, first_hits
 
+from experiments.contracts import optimizer_runs, problem_runs
+from experiments.contracts.bits import different_fields, flat, same_bits
+from experiments.contracts.cases import Case, on_matrices
 from experiments.engine import blocks
 from experiments.engine.backend import DTYPES, backend_of
 from experiments.engine.blocks import block_size, block_slices
@@ -58,16 +45,14 @@ IN_BLOCKS = [
 """Every case under its engines; in float32 one of each problem, since each is a program to compile."""
 
 
+@pytest.mark.parametrize(("case", "engine", "dtype"), IN_BLOCKS)
+def test_a_lane_alone_is_that_lane_in_any_block_of_every_problem(case: Case, engine: str, dtype: str) -> None:
+    problem_runs.test_a_lane_alone_is_that_lane_in_any_block(case.make(), engine, dtype)
+
+
 def test_every_problem_and_engine_is_among_those_in_blocks_in_either_type() -> None:
     there = {(case.cls, engine, dtype) for case, engine, dtype in (param.values for param in IN_BLOCKS)}
     assert there == {(cls, e, dtype) for cls in PROBLEMS.values() for e in cls.engines for dtype in DTYPES}
-
-
-@pytest.mark.parametrize(("case", "engine", "dtype"), IN_BLOCKS)
-def test_a_lane_alone_is_that_lane_in_any_block_of_every_problem(case: Case, engine: str, dtype: str) -> None:
-    problem = case.make()
-    optimizer = RMSprop(lr=rates(LANES), momentum=0.5)
-    assert different_in_company(problem, optimizer, steps=2, engine=engine, dtype=dtype) == []
 
 
 OF_OPTIMIZERS = [
@@ -84,9 +69,11 @@ OF_OPTIMIZERS = [
 def test_a_lane_alone_is_that_lane_in_any_block_of_every_optimizer(
     case: Case, engine: str, dtype: str
 ) -> None:
-    optimizer = with_drawn_lanes(case, LANES)
-    problem = plain_problem(case.cls)
-    assert different_in_company(problem, optimizer, steps=50, engine=engine, dtype=dtype) == []
+    optimizer_runs.test_a_lane_alone_is_that_lane_in_any_block(case, engine, dtype)
+
+
+def test_the_steps_are_those_of_the_optimizer_on_its_gradients(optimizer: Optimizer) -> None:
+    optimizer_runs.test_the_steps_are_those_of_the_optimizer_on_its_gradients(optimizer)
 
 
 @pytest.mark.parametrize(
@@ -246,24 +233,6 @@ def test_each_row_is_what_the_problem_says_at_that_row_of_the_path(
         np.testing.assert_allclose(trace.distance[row], distance, rtol=1e-13)
         for name, values in instance.metrics(params).items():
             np.testing.assert_allclose(trace.metrics[name][row], values, rtol=tolerance)
-
-
-def test_the_steps_are_those_of_the_optimizer_on_its_gradients(optimizer: Optimizer) -> None:
-    if "numpy" not in optimizer.engines:
-        pytest.skip(f"{optimizer.name} is compiled, and another rounding")
-    if on_matrices(type(optimizer)):
-        pytest.skip("the fit refuses it; test_layer_optimizers has the same on a problem of arrays")
-    instance = QuadraticFit().instance(np.full(64, 3))
-    trace = minimize(
-        QuadraticFit(), optimizer, np.full(64, 3), steps=50, points=51, params=True, engine="numpy"
-    )
-    params = instance.start
-    state = optimizer.init(params)
-    for row in range(1, 51):
-        grads = instance.loss_and_grad(params)[1]
-        updates, state = optimizer.update(grads, state, params)
-        params = params + updates
-        assert same_bits(trace.path[row], optimizer.evaluated(params, state))
 
 
 def test_a_stochastic_step_uses_the_minibatch_of_the_step_before_it() -> None:

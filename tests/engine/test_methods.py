@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts import different_fields
 
+from experiments.contracts.bits import different_fields
 from experiments.engine.minimize import minimize
 from optim import OPTIMIZERS, SGD, Adam, RMSprop
 from optim.base import Optimizer

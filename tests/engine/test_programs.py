@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts import different_fields
 
+from experiments.contracts.bits import different_fields
 from experiments.engine import programs
 from experiments.engine.minimize import minimize
 from experiments.engine.trace import Trace

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import quiet
-from contracts import drawn
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
@@ -21,6 +20,7 @@ from omegaconf import DictConfig, read_write
 
 from experiments.command_line.arguments import CONF, swept
 from experiments.command_line.command import bad_input_ends_here
+from experiments.contracts.cases import drawn
 from experiments.grid.axes import Job
 from experiments.grid.composed import request_from
 from experiments.grid.interpolation import hydra_says, unresolved

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import here
-from contracts import different_fields
 
+from experiments.contracts.bits import different_fields
 from experiments.engine.minimize import minimize
 from experiments.engine.trace import Trace
 from experiments.store import Store

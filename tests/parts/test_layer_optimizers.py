@@ -11,10 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from command_line import here
-from contracts import OPTIMIZER_CASES, Case, arrays_in, by_array, on_matrices, same_bits, with_drawn_lanes
-from lanes import different_in_company
+from contracts import OPTIMIZER_CASES
 from reference.layer_settings import SETTINGS, SHAPES, STEPS, flat, loss_and_grads, start, table
 
+from experiments.contracts.bits import arrays_in, same_bits
+from experiments.contracts.cases import Case, by_array, on_matrices, with_drawn_lanes
+from experiments.contracts.company import different_in_company
 from experiments.engine.minimize import minimize
 from experiments.engine.overflow import has_overflowed
 from experiments.engine.rule import Rule

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from problem_cases import SEEDS, near_start, seen
 from scipy import special
 from sklearn.linear_model import Ridge
 from sklearn.metrics import mean_squared_error
 
+from experiments.contracts.seen import SEEDS, near_start, seen
 from problems import LeastSquares
 
 

@@ -5,24 +5,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts import defaults, same_bits
-from omegaconf import OmegaConf
-from problem_cases import LANES, SEEDS, STEP, near_start, seen
 from scipy.optimize import rosen, rosen_der
 from scipy.special import logsumexp
 
-from problems import PROBLEMS, Problem
+from experiments.contracts.bits import same_bits
+from experiments.contracts.seen import LANES, SEEDS, STEP, near_start, seen
+from problems import PROBLEMS
 
 CONF = Path(__file__).parents[2] / "conf" / "problem"
 
 
 def test_every_problem_has_a_file_and_every_file_a_problem() -> None:
     assert {path.stem for path in CONF.glob("*.yaml")} == set(PROBLEMS)
-
-
-def test_the_file_holds_the_name_and_every_constant_at_its_default(problem_class: type[Problem]) -> None:
-    written = OmegaConf.to_container(OmegaConf.load(CONF / f"{problem_class.name}.yaml"))
-    assert written == {"name": problem_class.name, **defaults(problem_class)}
 
 
 @pytest.mark.parametrize("seed", [0, 5])

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts import defaults, same_bits
 from reference.settings import (
     ELSEWHERE,
     NOT_IN_OPTAX,
@@ -23,6 +22,8 @@ from reference.settings import (
     table,
 )
 
+from experiments.contracts.bits import same_bits
+from experiments.contracts.cases import defaults
 from experiments.engine.backend import Backend
 from experiments.engine.minimize import minimize
 from experiments.engine.numpy_loop import Batches, advance

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts import different_fields, same_bits
 from reference.point_settings import (
     AVERAGING,
     CLIPPED,
@@ -23,6 +22,7 @@ from reference.point_settings import (
     table,
 )
 
+from experiments.contracts.bits import different_fields, same_bits
 from experiments.engine.minimize import minimize
 from experiments.engine.overflow import has_overflowed
 from optim import SGD, Adam, DAdaptAdam, Prodigy, ScheduleFree, Sophia

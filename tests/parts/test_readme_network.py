@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import pytest
-from command_line import ROOT
+from command_line import ROOT, here
 
 from experiments.engine.minimize import minimize
 from optim import Adam
@@ -42,3 +43,13 @@ def test_its_gradient_is_the_slope_of_its_loss(network: Problem) -> None:
     beyond, before = (instance.loss(instance.start + h * direction) for h in (1e-5, -1e-5))
     slope = (instance.loss_and_grad(instance.start)[1] * direction).sum(axis=0)
     np.testing.assert_allclose((beyond - before) / 2e-5, slope, rtol=1e-6)
+
+
+def test_it_runs_from_a_folder_of_ones_own_as_the_page_says(tmp_path: Path) -> None:
+    folder = tmp_path / "my_parts" / "problem"
+    folder.mkdir(parents=True)
+    (folder / "two_layers.py").write_text(NETWORK)
+    (folder / "two_layers.yaml").write_text("name: two_layers\nhidden: 16\nbatch_size: 32\n")
+    ended = here(tmp_path, "run", "problem=two_layers", "plugins=my_parts", "optimizer=adam", "steps=5")
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith("adam on two_layers, seed 0: loss ")

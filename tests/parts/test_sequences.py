@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contracts import SMALLER, same_bits
+from contracts import SMALLER
 from reference.networks_b import CASES, POINTS
 
+from experiments.contracts.bits import same_bits
 from experiments.engine.minimize import minimize
 from optim import OPTIMIZERS
 from problems import PROBLEMS

@@ -276,11 +276,14 @@ def test_settings_can_be_compared_by_another_measure(two_rates: Path, tmp_path: 
         (["study=full", "measure=accuracy"], "measure must be one of "),
         (["study=full", "factor=big"], "factor must be a number in [1, inf), got 'big'"),
         (["study=full", "factor=0.5"], "factor must be a number in [1, inf), got 0.5"),
-        (["foo=1"], "foo=1: there is no such key; there are study, results, measure, factor"),
-        (["optimizer=sgd"], "optimizer=sgd: there is no such key; there are study, results, measure, factor"),
+        (["foo=1"], "foo=1: there is no such key; there are study, results, plugins, measure, factor"),
+        (
+            ["optimizer=sgd"],
+            "optimizer=sgd: there is no such key; there are study, results, plugins, measure, factor",
+        ),
         (
             ["optimizer.lr=1"],
-            "optimizer.lr=1: there is no such key; there are study, results, measure, factor",
+            "optimizer.lr=1: there is no such key; there are study, results, plugins, measure, factor",
         ),
         (["study=a,b"], "study=a,b: several values make a grid; add -m"),
     ],

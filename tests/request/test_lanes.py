@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts import drawn
 
+from experiments.contracts.cases import drawn
 from experiments.engine import fingerprint, sources
 from experiments.engine.backend import BACKEND, LOOPS
 from experiments.engine.fingerprint import code_fingerprint

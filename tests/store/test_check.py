@@ -151,7 +151,7 @@ def test_a_study_that_is_not_there_is_one_line(tmp_path: Path, arguments: list[s
     [
         ("study=../x", "study must be letters, digits, '_', '-', '.' and at most three '/', got '../x'"),
         ("repair=3", "repair must be true or false, got 3"),
-        ("foo=1", "foo=1: there is no such key; there are study, results, repair"),
+        ("foo=1", "foo=1: there is no such key; there are study, results, plugins, repair"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path: Path, argument: str, line: str) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
-import numpy as np
-
-from experiments.engine.trace import Trace
-from optim import OPTIMIZERS, LayerOptimizer, Optimizer, Range
-from problems import PROBLEMS, Problem
+from experiments.contracts.cases import Case
+from optim import OPTIMIZERS, Optimizer
+from problems import PROBLEMS
 
 # Those that are named here are held to more than the contract: their defaults suit each other.
 OPTIMIZER_VARIANTS: dict[str, list[dict[str, Any]]] = {
@@ -133,21 +129,6 @@ SMALLER: dict[str, dict[str, Any]] = {
 """What stands in for the defaults where they would take most of the tests' time."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """A class with some of its fields given."""
-
-    cls: type
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def make(self, **others: Any) -> Any:
-        return self.cls(**{**others, **self.values})
-
-    def __str__(self) -> str:
-        values = ", ".join(f"{key}={value}" for key, value in self.values.items())
-        return f"{self.cls.name}({values})"
-
-
 def cases(registry: dict[str, type], variants: dict[str, list[dict[str, Any]]]) -> list[Case]:
     """Return every registered class with its defaults, then its variants."""
     return [
@@ -161,90 +142,3 @@ OPTIMIZER_CASES = cases(OPTIMIZERS, OPTIMIZER_VARIANTS)
 PROBLEM_CASES = cases(PROBLEMS, PROBLEM_VARIANTS)
 VARIANTS = [case for case in PROBLEM_CASES if case.values in PROBLEM_VARIANTS.get(case.cls.name, [])]
 CASES_BY_ENGINE = [(case, engine) for case in PROBLEM_CASES for engine in case.cls.engines]
-
-
-def by_array(cls: type[Optimizer]) -> bool:
-    """Tell whether a rule sees arrays one by one, as wholes."""
-    return issubclass(cls, LayerOptimizer)
-
-
-def on_matrices(cls: type[Optimizer]) -> bool:
-    """Tell whether a rule is refused by problems of vectors alone."""
-    return issubclass(cls, LayerOptimizer) and cls.needs_matrices
-
-
-def plain_problem(cls: type[Optimizer]) -> Problem:
-    """Return the article's fit; for a rule that it refuses, softmax regression."""
-    return PROBLEMS["logistic"](data="wine") if on_matrices(cls) else PROBLEMS["quadratic"]()
-
-
-def drawn(allowed: Range, rng: np.random.Generator, lanes: int) -> np.ndarray:
-    """Return values well inside the range, one a lane."""
-    low = max(allowed.low, 0.0)
-    high = min(allowed.high, low + 1)
-    return low + (high - low) * rng.uniform(0.05, 0.95, lanes)
-
-
-def with_drawn_lanes(case: Case, lanes: int, seed: int = 0) -> Optimizer:
-    """Return the case's optimizer with one value a lane where the case gives none.
-
-    The first lane keeps the defaults, and each hyperparameter keeps its own in one more:
-    a term that is off in one lane is on in others.
-    """
-    rng = np.random.default_rng(seed)
-    values = {name: drawn(allowed, rng, lanes) for name, allowed in case.cls.hyperparameters().items()}
-    for number, name in enumerate(values):
-        values[name][[0, 1 + (number + seed) % (lanes - 1)]] = defaults(case.cls)[name]
-    return case.make(**values)
-
-
-def defaults(cls: type) -> dict[str, Any]:
-    """Return the default of every field."""
-    return {spec.name: spec.default for spec in fields(cls)}
-
-
-def arrays_in(state: Any) -> list[np.ndarray]:
-    """Return the arrays in an optimizer's state, whatever holds them, in order."""
-    if isinstance(state, np.ndarray):
-        return [state]
-    if is_dataclass(state):
-        state = [getattr(state, spec.name) for spec in fields(state)]
-    parts = state.values() if isinstance(state, Mapping) else state
-    return [a for part in parts for a in arrays_in(part)] if isinstance(parts, Iterable) else []
-
-
-def form_of(state: Any) -> Any:
-    """Return the classes of which an optimizer's state is made, each with those of its parts."""
-    if is_dataclass(state):
-        return type(state), [form_of(getattr(state, spec.name)) for spec in fields(state)]
-    if isinstance(state, Mapping):
-        return type(state), {key: form_of(part) for key, part in state.items()}
-    return type(state), [form_of(part) for part in state] if isinstance(state, tuple | list) else []
-
-
-def same_bits(a: Any, b: Any) -> bool:
-    """Tell whether two arrays are the same bits; one NaN is as good as another."""
-    a, b = np.asarray(a), np.asarray(b)
-    if a.shape != b.shape or a.dtype != b.dtype:
-        return False
-    return np.where(np.isnan(a), 0, a).tobytes() == np.where(np.isnan(b), 0, b).tobytes() and bool(
-        (np.isnan(a) == np.isnan(b)).all()
-    )
-
-
-def flat(trace: Trace) -> dict[str, np.ndarray]:
-    """Return every array of a trace under its name, but for the time it took."""
-    named = {f.name: getattr(trace, f.name) for f in fields(trace) if f.name != "seconds"}
-    named |= named.pop("metrics")
-    return {name: value for name, value in named.items() if value is not None}
-
-
-def different_fields(trace: Trace, lanes: Any, other: Trace) -> list[str]:
-    """Return the fields in which those lanes of ``trace`` are not the same bits as ``other``."""
-    ours, theirs = flat(trace), flat(other)
-    assert ours.keys() == theirs.keys()
-    return [
-        name
-        for name, value in ours.items()
-        if not same_bits(value if name == "step" else value[..., lanes], theirs[name])
-    ]

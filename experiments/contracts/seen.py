@@ -1,4 +1,6 @@
-"""What the tests of problems share."""
+"""A problem as an optimizer sees it, by lanes of a few seeds."""
+
+from __future__ import annotations
 
 import numpy as np
 

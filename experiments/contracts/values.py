@@ -1,14 +1,14 @@
-"""Values that a hyperparameter may have, and those that are refused."""
+"""Values that a hyperparameter may have, those that are refused, and in which words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from optim import Range
+from optim.hyper import Range
 
-NOT_A_NUMBER = [None, "0.1", "", True, np.True_, 1j, b"0.5", {}, [True], ["0.1"], np.array([None])]
+NOT_A_NUMBER: list[Any] = [None, "0.1", "", True, np.True_, 1j, b"0.5", {}, [True], ["0.1"], np.array([None])]
 
 
 def invalid_numbers(allowed: Range) -> list[float]:
@@ -29,3 +29,15 @@ def message_of(make: Callable[[], Any]) -> str:
     with pytest.raises(ValueError, match=": ") as error:
         make()
     return str(error.value)
+
+
+def refused(cls: type[Any], **values: Any) -> str:
+    """Return the words in which a class refuses these values."""
+    return message_of(lambda: cls(**values))
+
+
+def outside(cls: type[Any]) -> Iterator[tuple[str, Range, float]]:
+    """Yield each hyperparameter with its range and a number that is not in it."""
+    for name, allowed in cls.hyperparameters().items():
+        for value in invalid_numbers(allowed):
+            yield name, allowed, value

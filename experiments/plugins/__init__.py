@@ -1,0 +1,1 @@
+"""Parts from outside: in folders of the user, or brought by installed packages."""

@@ -1,0 +1,1 @@
+"""A Hydra plugin that lets the YAML files of parts from outside be found."""
