@@ -18,6 +18,10 @@ COMMANDS = {
     ),
     "report": ("tables, figures and comparisons of a study", "study=default"),
     "check": ("what a study holds, and whether it is sound", "study=default"),
+    "merge": ("one study made of several", "study=first,second into=both"),
+    "diff": ("two studies beside each other", "study=first,second"),
+    "prune": ("what a study can do without, named, then removed", "study=default"),
+    "export": ("a study for another tool", "study=default to=csv"),
     "reproduce": ("the article's claims, decided", ""),
     "benchmark": ("speed and memory against peers", "parts=[engine]"),
 }

@@ -34,11 +34,16 @@ WAY = (
     "tuning",
     "grid",
     "measures",
+    "together",
+    "exports",
     "figures",
     "claims",
     "reports",
 )
-COMMANDS = ("__main__", "run", "tune", "report", "check", "reproduce", "benchmark")
+COMMANDS = (
+    *("__main__", "run", "tune", "report", "check", "merge", "diff", "prune", "export", "reproduce"),
+    "benchmark",
+)
 BESIDE = "command_line"
 """What commands share stands beside the way; rooms that must speak, or stop a command, import from it."""
 

@@ -16,7 +16,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from experiments.command_line.help import CONF as CONF
 from experiments.grid.axes import SPACED, listed, quoted
@@ -49,6 +49,7 @@ def ready(arguments: Sequence[str], config_name: str) -> list[str]:
         HydraException: an override that is not of Hydra's grammar.
     """
     arguments = [re.sub(rf"^(\+*optimizer\.(search\.)?){LONG_RATE}\b", r"\1lr", a) for a in arguments]
+    arguments = [as_list(argument, config_name) for argument in arguments]
     overrides = overrides_among(arguments)
     known = (*GROUPS, *map(str, declared(config_name)))
     plain = {override: without_plus(override, known) for override in overrides}
@@ -60,6 +61,16 @@ def ready(arguments: Sequence[str], config_name: str) -> list[str]:
         plain = {a: re.sub(r"^(?=optimizer\.\w+=)", "++", override) for a, override in plain.items()}
     typed = [swept(plain[a], arguments) if a in plain else a for a in arguments]
     return sorted(typed, key=lambda a: a not in MULTIRUN)  # in the middle Hydra does not take it
+
+
+def as_list(argument: str, config_name: str) -> str:
+    """Return several studies, study=A,B, as the list that Hydra takes, where a command is about several."""
+    key, equals, text = argument.partition("=")
+    if key != "study" or not equals or text.startswith(("[", "'", '"')):
+        return argument
+    if not isinstance(declared(config_name).get("study"), ListConfig):
+        return argument
+    return f"study=[{','.join(quoted(name) for name in text.split(',') if name)}]"
 
 
 def without_plus(override: str, known: Sequence[str]) -> str:

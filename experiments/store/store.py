@@ -34,6 +34,7 @@ from optim.base import Optimizer
 from problems.base import Problem
 
 MOST_FILES = 256  # whose ids are held, some 300 kB each: in a grid's order a file is met once or twice
+PRUNED = "pruned"  # what a runs file keeps of its history where that was removed
 MOST_READ = 2_000_000  # runs of a study that are read at once: their tables take some 3 GB
 
 log = logging.getLogger(__name__)
@@ -232,7 +233,7 @@ class Store:
 
     def history(self, ids: Iterable[str] | None = None, *, outdated: bool = False) -> pd.DataFrame:
         """Return one row a run and recorded step, of all runs or of these."""
-        names = [file.name for file in self.files_read(outdated)]
+        names = [file.name for file in self.files_read(outdated) if self.has_history(file)]
         if ids is None and self.sample is not None:
             ids = self.runs(outdated=outdated)["run"].astype(str)
         wanted = None if ids is None else list(ids)
@@ -268,8 +269,12 @@ class Store:
         """Return how many steps are recorded of a run, on average."""
         files = self.files_read(outdated=False)
         runs = sum(self.footer(file).rows for file in files)
-        steps = sum(self.footer(self.folder / "history" / file.name).rows for file in files)
-        return steps / max(runs, 1)
+        histories = [self.folder / "history" / file.name for file in files if self.has_history(file)]
+        return sum(self.footer(history).rows for history in histories) / max(runs, 1)
+
+    def has_history(self, file: Path) -> bool:
+        """Tell whether the history of a runs file is to be read: whether it was not pruned."""
+        return self.footer(file).history != PRUNED
 
     def read(self, file: Path) -> pa.Table:
         """Return the runs in a file, of a sample those in it."""
@@ -309,6 +314,7 @@ class Footer(NamedTuple):
         code: the fingerprint of the code that made it; empty if there is none.
         optimizer, problem, engine, schedule: of its rows.
         params: True if their histories have the parameters, as text; empty if that is not told.
+        history: ``PRUNED`` if it was removed.
     """
 
     rows: int
@@ -318,6 +324,7 @@ class Footer(NamedTuple):
     engine: str
     schedule: str
     params: str
+    history: str
 
     @property
     def is_current(self) -> bool:
@@ -343,7 +350,7 @@ def footer_of(file: Path) -> Footer:
     with readable(file):
         check_footer(file)
         found = pq.read_metadata(file)
-        keys = (b"code", b"optimizer", b"problem", b"engine", b"schedule", b"record.params")
+        keys = (b"code", b"optimizer", b"problem", b"engine", b"schedule", b"record.params", b"history")
         words = ((found.metadata or {}).get(key, b"").decode() for key in keys)
         return Footer(found.num_rows, *words)
 
