@@ -247,6 +247,11 @@ class Store:
         footers = map(self.footer, self.files("runs", outdated=True))
         return sum(footer.rows for footer in footers if not footer.is_current)
 
+    def pruned(self) -> set[str]:
+        """Return the ids of the runs that are read and have no history any more."""
+        files = [file for file in self.files_read(outdated=False) if not self.has_history(file)]
+        return {run for file in files for run in self.read(file)["run"].cast(pa.string()).to_pylist()}
+
     def within(self, most: int) -> Store:
         """Return the store, or if it has more runs than so many a sample of it; see ``sampled``.
 
@@ -334,11 +339,19 @@ class Footer(NamedTuple):
 
 def is_current(told: Mapping[str, Any]) -> bool:
     """Tell whether the code as it is now made a file, given what its footer tells."""
+    return bool(told.get("code")) and told["code"] == code_now(told)
+
+
+def code_now(told: Mapping[str, Any]) -> str | None:
+    """Return the fingerprint that runs would have now which have this in common, by what a footer tells.
+
+    None if their optimizer, problem, engine or schedule is not known here.
+    """
     parts = (str(told.get(key, "")) for key in ("optimizer", "problem", "engine", "schedule"))
     try:
-        return bool(told.get("code")) and told["code"] == code_fingerprint(*parts)
-    except KeyError:  # an optimizer, problem, engine or schedule that is no longer known
-        return False
+        return code_fingerprint(*parts)
+    except KeyError:
+        return None
 
 
 def footer_of(file: Path) -> Footer:

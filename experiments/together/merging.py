@@ -18,7 +18,7 @@ from experiments.store import Store
 from experiments.store.audit import KINDS, MERGED_FROM, contradicted, history_of, shared, slices
 from experiments.store.columns import as_frame
 from experiments.store.parquet import append_lines, copy_file, metadata_of, read_table, write_table
-from experiments.store.store import file_name, footer_of
+from experiments.store.store import PRUNED, file_name, footer_of
 
 APART = "conflicts_{name}"
 """The folder in a study, a study itself, that keeps the runs of another which contradict its own."""
@@ -88,6 +88,8 @@ def merge(source: Path, name: str, target: Path) -> Merged:
         new = [run for run in ids if run not in found.all]
         if new:
             take_over(file, new if len(new) < len(ids) else None, target, name)
+        elif is_pruned(target / "runs" / file.name) and history_of(file).exists():
+            take_over(file, None, target, name)  # the same runs, with the history that they lack there
         added += len(new)
         there += len(found.same)
     return Merged(
@@ -123,6 +125,11 @@ def known_runs(files: Sequence[Path], target: Path) -> dict[Path, Known]:
         )
         for file in {*same, *others}
     }
+
+
+def is_pruned(file: Path) -> bool:
+    """Tell whether there is a runs file that says that its history was pruned."""
+    return file.exists() and footer_of(file).history == PRUNED
 
 
 def ids_of(file: Path) -> list[str]:
