@@ -47,8 +47,8 @@ def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, fact
     if pruned:
         yield Text(
             f"The history of {counted(len(pruned), 'run')} was pruned. What is drawn or computed from "
-            f"histories is of the others, {len(with_history):,} of the {counted(len(best), 'run')} at the best "
-            "settings."
+            f"histories is of the others, at the best settings {len(with_history):,} of "
+            f"{counted(len(best), 'run')}."
         )
     if len(traced) < len(with_history):
         yield Text(
