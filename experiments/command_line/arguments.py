@@ -36,6 +36,10 @@ GRIDS = ("config", "tune")  # the commands in which several values of a key may 
 LONG_RATE = "learning_rate"  # as Optax writes lr
 OPEN_CHOICES = {f"optimizer={name}" for name, cls in kinds().items() if cls.chooses}
 """The optimizers that have keys which their files do not have."""
+PLAIN_NAME = re.compile(
+    r"(?!(true|false|null|nan|inf)$)(\.{0,2}/|~/)?[a-z_][\w./-]*", re.IGNORECASE | re.ASCII
+)
+"""The names and paths of studies that Hydra reads as they are."""
 ONE_VALUE = re.compile(
     r"hydra\b.*|study|results|jobs|dry_run|fail_fast|experiment|suite|contenders"
 )  # even in these
@@ -70,7 +74,8 @@ def as_list(argument: str, config_name: str) -> str:
         return argument
     if not isinstance(declared(config_name).get("study"), ListConfig):
         return argument
-    return f"study=[{','.join(quoted(name) for name in text.split(',') if name)}]"
+    names = [name if PLAIN_NAME.fullmatch(name) else quoted(name) for name in text.split(",") if name]
+    return f"study=[{','.join(names)}]"
 
 
 def without_plus(override: str, known: Sequence[str]) -> str:

@@ -83,8 +83,8 @@ def index_lines(group: Group, members: list[Member]) -> str:
     """Return the three lines of an index for the runs of a function in one dimension."""
     name = group.algorithm.replace("'", "")
     head = (
-        f"suite = '{SUITE}', funcId = {group.function}, DIM = {group.dimension}, Precision = {PRECISION:.3e}, "
-        f"algId = '{name}', logger = 'bbob', data_format = 'bbob-new2'"
+        f"suite = '{SUITE}', funcId = {group.function}, DIM = {group.dimension}, "
+        f"Precision = {PRECISION:.3e}, algId = '{name}', logger = 'bbob', data_format = 'bbob-new2'"
     )
     runs = (
         f"{member.instance}:{member.evaluations}|{max(member.best, FLOOR) - PRECISION:.17e}"

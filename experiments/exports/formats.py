@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from experiments.exports.frames import write_csv, write_duckdb, write_parquet
 from experiments.exports.ioh import write_ioh
 from experiments.store import Store
 from experiments.store.parquet import CannotWrite, one_line
+from experiments.wording import counted
 
 TABLES: dict[str, Callable[[Store, Path, bool], int]] = {
     "csv": write_csv,
@@ -32,7 +32,7 @@ TRAJECTORIES: dict[str, Callable[[Store, Path, bool, str], int]] = {
 """Those of benchmarking suites, which hold a measure at the recorded steps."""
 
 FORMATS = (*TABLES, *TRAJECTORIES)
-TOLD = "export.json"
+TOLD = "export.txt"  # says of a folder that an export made it
 
 
 def export(store: Store, to: str, into: Path, outdated: bool, measure: str) -> int:
@@ -47,10 +47,10 @@ def export(store: Store, to: str, into: Path, outdated: bool, measure: str) -> i
             runs = TABLES[to](store, folder, outdated)
         else:
             runs = TRAJECTORIES[to](store, folder, outdated, measure)
-        told = {"study": store.folder.name, "to": to, "runs": runs, "outdated": outdated}
-        if to in TRAJECTORIES:
-            told |= {"measure": measure}
-        (folder / TOLD).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        words = f"study={store.folder.name} to={to}{' outdated=true' if outdated else ''}"
+        words += f" measure={measure}" if to in TRAJECTORIES else ""
+        text = f"{counted(runs, 'run')}: python -m experiments.export {words}\n"
+        (folder / TOLD).write_text(text, encoding="utf-8")
     return runs
 
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from experiments.exports.trajectories import (
     Group,
     Member,
@@ -23,8 +25,9 @@ from experiments.exports.trajectories import (
     trajectories,
     write_legend,
 )
+from experiments.request.settings import is_hyperparameter
 from experiments.store import Store
-from experiments.tables import measure_of
+from experiments.tables import measure_of, text
 
 VERSION = "0.3.5"  # of the format
 SUITE = "optimizer-lanes"
@@ -104,7 +107,7 @@ def described(
         "function_name": first.name,
         "maximization": higher,
         "algorithm": {"name": first.algorithm, "info": first.algorithm},
-        "experiment_attributes": [],
+        "experiment_attributes": attributes(plan, first.algorithm),
         "attributes": HEADER.split(),
         "scenarios": [
             {
@@ -122,3 +125,10 @@ def described(
             for group in groups
         ],
     }
+
+
+def attributes(plan: Plan, algorithm: str) -> list[dict[str, str]]:
+    """Return the settings of an algorithm, one in each dictionary, as texts."""
+    row = plan.runs[plan.runs["algorithm"] == algorithm].iloc[0]
+    keys = [str(key) for key in plan.runs if is_hyperparameter(key)]
+    return [{key: text(row[key], 17)} for key in keys if pd.notna(row[key])]

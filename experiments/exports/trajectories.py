@@ -1,4 +1,4 @@
-"""The runs of a study in the words of benchmarking suites: a function, a dimension, an instance, an algorithm.
+"""The runs of a study in the words of benchmarking suites: functions, dimensions, instances, algorithms.
 
 A function is a problem with its constants but for ``dim``, an instance a seed, an algorithm an
 optimizer at one setting. Evaluation 1 is the start; a step costs as many more as it costs gradient
@@ -137,15 +137,15 @@ def dimension_of(block: Block) -> int:
         ValueError: their problem is not known here, or its data are not there.
     """
     assert block.history is not None
-    recorded = sum(name.startswith("params.") for name in block.history.column_names)
-    if recorded:
-        return recorded
+    if recorded := [name for name in block.history.column_names if name.startswith("params.")]:
+        return len(recorded)
     row = block.runs.slice(0, 1).to_pylist()[0]
     constants = {
         key.removeprefix("problem."): plain(value) for key, value in row.items() if key.startswith("problem.")
     }
     problem = build(PROBLEMS, "problem", {"name": row["problem"], **constants})
-    return int(problem.instance(np.zeros(1, np.int64)).start.shape[0])
+    dimension: int = problem.instance(np.zeros(1, np.int64)).start.shape[0]
+    return dimension
 
 
 # How a folder of such runs is laid out

@@ -85,9 +85,10 @@ def write_table(table: pa.Table, path: Path, metadata: Mapping[str, str]) -> Non
     """
     floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
     others = [name for name in table.column_names if name not in floats]
+    there = {key.decode(): value for key, value in (table.schema.metadata or {}).items()}
     with pa.BufferOutputStream() as memory:
         pq.write_table(
-            table.replace_schema_metadata({**(table.schema.metadata or {}), **metadata}),
+            table.replace_schema_metadata({**there, **metadata}),
             memory,
             compression="zstd",
             use_dictionary=others,

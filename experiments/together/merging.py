@@ -218,7 +218,7 @@ def merge_selections(source: Path, name: str, target: Path, apart: dict[Path, No
     new = 0
     for file in Store(source).files("selections", outdated=True):
         table, metadata = read_table(file), with_study(metadata_of(file), name)
-        for folder in (target, *folders_apart(name, target)):
+        for folder in itertools.chain([target], folders_apart(name, target)):
             path = folder / "selections" / file.name
             if path.exists() and not same_rows(read_table(path), table):
                 continue
