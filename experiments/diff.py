@@ -165,7 +165,8 @@ def only_table(found: Matched, names: Names) -> pd.DataFrame:
         for name, runs in zip(names, found.only, strict=True)
     ]
     table = pd.concat(parts, ignore_index=True)
-    return table[["study", *(key for key in table if key != "study")]].dropna(axis=1, how="all")
+    told = [key for key in table if key != "study" and (table.empty or table[key].notna().any())]
+    return table[["study", *told]]
 
 
 # What differs

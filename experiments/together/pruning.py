@@ -124,8 +124,9 @@ KINDS: dict[str, Callable[[Store], Iterator[Piece]]] = {
 def remove(found: Sequence[Piece]) -> None:
     """Remove what was found, and nothing else; what another process adds meanwhile stays.
 
-    A kill in between leaves a sound study: runs go before their history, and a runs file says that
-    its history is pruned before that goes. The same command then removes the rest.
+    A kill in between leaves a sound study, and the same command goes on: runs go before their history,
+    which is then among what killed commands leave, and a runs file says that its history is pruned
+    before that goes.
 
     Raises:
         CannotWrite: a folder is read-only, say.
