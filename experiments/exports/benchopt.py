@@ -53,7 +53,7 @@ def rows_of(block: Block, plan: Plan, measure: str) -> pd.DataFrame:
             "obj_description": f"{measure} on all data, at the recorded steps",
             "solver_name": at.map(told["algorithm"].map(bracketed)),
             "solver_description": at.map(told["algorithm"]),
-            "dataset_name": at.map(told["name"].map(bracketed)),
+            "dataset_name": at.map(told["dataset"].map(bracketed)),
             "idx_rep": at.map(told["instance"] - 1),
             "sampling_strategy": "Iteration",
             "stop_val": history["step"],

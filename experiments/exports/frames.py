@@ -18,7 +18,8 @@ DATABASE = "study.duckdb"
 def write_csv(store: Store, folder: Path, outdated: bool) -> int:
     """Write ``runs.csv`` and ``history.csv`` and return how many runs they have.
 
-    A missing value is nothing between the commas; numbers have all their digits.
+    What a run does not have is nothing between the commas, what is no number is nan; numbers have all
+    their digits.
     """
     return written(store, folder, outdated, "csv", pa_csv.CSVWriter)
 

@@ -58,8 +58,8 @@ class Trajectory:
 class Plan:
     """How the runs of a study are called: a row a run, by its id.
 
-    Columns of ``runs``: algorithm, function, name, instance, seed, price (evaluations a step), and the
-    settings of the run.
+    Columns of ``runs``: algorithm, function, name, dataset (the name with its dimension, if that varies),
+    instance, seed, price (evaluations a step), and the settings of the run.
     """
 
     runs: pd.DataFrame
@@ -85,6 +85,7 @@ def plan_of(store: Store, outdated: bool) -> Plan:
             algorithm=algorithms(runs),
             name=names.astype(str),
             function=names.astype(str).map(number),
+            dataset=constant_labels(runs, []).astype(str),
             instance=runs["seed"].map(seeds),
             price=step_prices(runs.assign(problem=runs["problem"].astype(str))),
         ).set_index(runs["run"].astype(str))
