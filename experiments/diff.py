@@ -197,13 +197,13 @@ def show_numbers(table: pd.DataFrame, found: Matched, runs: int, tolerance: floa
         return
     print(f"{runs:,} of {counted(len(found.one), 'run')} differ{by}")
     shown = Table()
-    shown.add_column("number")
-    for name in ("differ", "missing in one", "furthest apart", "relative", "median"):
+    shown.add_column("number", no_wrap=True)
+    for name in ("differ", "missing", "apart", "relative", "median"):
         shown.add_column(name, justify="right", overflow="fold")
     for row in table[table["differ"] > 0].to_dict("records"):
         numbers = (tables.cell(row[key]) for key in ("largest", "relative", "median"))
         shown.add_row(row["number"], f"{row['differ']:,}", f"{row['missing']:,}", *numbers)
-    print_table("Numbers that differ, and by how much of the larger: at most, and the median", shown)
+    print_table("Numbers that differ, how far they are apart, and relative to the larger", shown)
     same = table.loc[table["differ"] == 0, "number"]
     if len(same):
         print(f"the same in all: {', '.join(same)}")

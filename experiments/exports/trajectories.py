@@ -27,6 +27,7 @@ from experiments.together.standings import in_words, words_of
 from problems import PROBLEMS
 
 DIMENSION = "problem.dim"
+LONGEST = 200  # letters of a folder's name
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,19 @@ def algorithms(runs: pd.DataFrame) -> pd.Series:
     found = pd.Series("", index=runs.index, dtype=object)
     for name, part in runs.groupby(runs["optimizer"].astype(str)):
         keys = [*words_of(part), *more]
-        for _, rows in part.groupby(keys, dropna=False, observed=True):
-            words = in_words(rows.iloc[0], keys)
+        groups = [rows for _, rows in part.groupby(keys, dropna=False, observed=True)] if keys else [part]
+        for rows, words in zip(groups, told_apart(groups, keys), strict=True):
             found[rows.index] = f"{name}" if words == "-" else f"{name} {words}"
     return found
+
+
+def told_apart(groups: Sequence[pd.DataFrame], keys: list[str]) -> list[str]:
+    """Return the setting of each group of runs in words, with as many digits as tell them apart."""
+    for digits in (6, 17):
+        words = [in_words(rows.iloc[0], keys, digits) for rows in groups]
+        if len(set(words)) == len(words):
+            break
+    return words
 
 
 def trajectories(store: Store, outdated: bool, plan: Plan, measure: str) -> Iterator[Trajectory]:
@@ -144,8 +154,13 @@ def dimension_of(block: Block) -> int:
     constants = {
         key.removeprefix("problem."): plain(value) for key, value in row.items() if key.startswith("problem.")
     }
-    problem = build(PROBLEMS, "problem", {"name": row["problem"], **constants})
-    dimension: int = problem.instance(np.zeros(1, np.int64)).start.shape[0]
+    try:
+        problem = build(PROBLEMS, "problem", {"name": row["problem"], **constants})
+        dimension: int = problem.instance(np.zeros(1, np.int64)).start.shape[0]
+    except ValueError as error:
+        raise ValueError(
+            f"how many parameters problem={row['problem']} has cannot be told: {error}"
+        ) from None
     return dimension
 
 
@@ -195,7 +210,7 @@ def folder_names(algorithms: Sequence[str]) -> dict[str, str]:
     """Return a folder for each algorithm: its name in letters that every file system takes, none twice."""
     found: dict[str, str] = {}
     for name in algorithms:
-        word = re.sub(r"[^A-Za-z0-9_.=+-]", "_", name)
+        word = re.sub(r"[^A-Za-z0-9_.=+-]", "_", name)[:LONGEST]
         taken = {folder.lower() for folder in found.values()}
         found[name] = word if word.lower() not in taken else f"{word}_{len(found) + 1}"
     return found

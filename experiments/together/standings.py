@@ -74,10 +74,10 @@ def words_of(runs: pd.DataFrame) -> list[str]:
     return [LR, *(key for key in varied if key != LR)] if LR in runs else varied
 
 
-def in_words(row: pd.Series, keys: list[str]) -> str:
+def in_words(row: pd.Series, keys: list[str], digits: int = 6) -> str:
     """Return a setting as it is typed: lr=0.1 beta=0.9."""
     given = [(key.removeprefix("optimizer."), row.get(key)) for key in keys]
-    return " ".join(f"{name}={tables.text(value, 6)}" for name, value in given if pd.notna(value)) or "-"
+    return " ".join(f"{name}={tables.text(value, digits)}" for name, value in given if pd.notna(value)) or "-"
 
 
 def pairs_of(budget: Budget, measure: str) -> Iterator[tuple[str, str, int, str, float]]:

@@ -16,6 +16,7 @@ from command_line import Ended, apart, environment, files, here
 from studies import rewritten, unchanged
 
 from experiments.exports import formats
+from experiments.exports.trajectories import algorithms, folder_names
 from experiments.store import Store
 from experiments.tables import MEASURES
 
@@ -373,3 +374,12 @@ def test_an_empty_study_is_one_line(tmp_path: Path, to: str) -> None:
     assert here(tmp_path, "export", "study=S", f"to={to}") == Ended(
         2, "", "error: study=S: it holds no runs\n"
     )
+
+
+def test_settings_that_differ_in_the_last_digit_are_two_algorithms() -> None:
+    runs = pd.DataFrame({"optimizer": "sgd", "steps": 5, "optimizer.lr": [0.1, 0.1 + 1e-12, 0.1]})
+    names = algorithms(runs)
+    assert names[0] == names[2] != names[1]
+    folders = folder_names(["A b", "a b", "a_b", "x" * 300, "x" * 300 + "y"])
+    assert len({folder.lower() for folder in folders.values()}) == 5
+    assert max(map(len, folders.values())) < 255
