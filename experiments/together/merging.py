@@ -176,10 +176,10 @@ def keep_apart(file: Path, ids: frozenset[str], name: str, target: Path) -> Path
     """
     for folder in folders_apart(name, target):
         stored = Store(folder).files("runs", outdated=True)
-        found = [(one, run) for one in stored for run in ids_of(one) if run in ids]
-        if any(contradicted(one, file, [run]) for one, run in found):
+        found = {one: ids.intersection(ids_of(one)) for one in stored}
+        if any(own and contradicted(one, file, sorted(own)) for one, own in found.items()):
             continue
-        new = ids.difference(run for _, run in found)
+        new = ids.difference(*found.values())
         if new:
             take_over(file, [run for run in ids_of(file) if run in new], folder, name)
         return folder
@@ -195,16 +195,21 @@ def folders_apart(name: str, target: Path) -> Iterator[Path]:
 
 def numbers_apart(one: Path, other: Path, ids: frozenset[str]) -> pd.DataFrame:
     """Return a row for each of these runs of two files: the first number that differs, and both values."""
-    here, there = (as_frame([read_table(file)], ids).set_index("run").sort_index() for file in (one, other))
+    here, there = (
+        as_frame([read_table(file)], ids).astype(object).drop_duplicates("run").sort_values("run")
+        for file in (one, other)
+    )
     columns = [key for key in map(str, here) if key in there and key != "seconds"]
-    rows = []
-    for run in sorted(ids):
-        a, b = here.loc[run, columns], there.loc[run, columns]
-        differs = np.flatnonzero(~((a == b) | (a.isna() & b.isna())).to_numpy(bool))
-        key = columns[differs[0]] if len(differs) else "history"
-        kept, found = (a[key], b[key]) if len(differs) else (None, None)
-        rows.append((run, a["optimizer"], a["problem"], a["seed"], key, kept, found))
-    return pd.DataFrame(rows, columns=CONFLICTS)
+    a, b = (frame[columns].to_numpy(object) for frame in (here, there))
+    differ = ~((a == b) | (pd.isna(a) & pd.isna(b))).astype(bool)
+    first, row = differ.argmax(axis=1), np.arange(len(a))
+    known = differ.any(axis=1)
+    found = here[["run", "optimizer", "problem", "seed"]].assign(
+        number=np.where(known, np.array(columns, object)[first], "history"),
+        kept=pd.Series(a[row, first], index=here.index).where(known),
+        other=pd.Series(b[row, first], index=here.index).where(known),
+    )
+    return found[CONFLICTS]
 
 
 # What is beside the runs
