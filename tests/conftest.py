@@ -31,7 +31,7 @@ LONGEST = (
     *("loop", "endings", "problems", "divergence", "kills", "newcomers", "experiments", "peers"),
     *("layer_optimizers", "check", "sequences", "engines", "hessian", "methods", "elsewhere", "run"),
     *("report", "sources", "bad_input", "plan", "data", "protocol", "networks", "figures", "front_doors"),
-    *("launchers", "failures", "lanes", "disk"),
+    *("exports", "merge", "diff", "prune", "launchers", "failures", "lanes", "disk"),
 )
 
 

@@ -55,12 +55,12 @@ def history_of(folder: Path) -> pd.DataFrame:
     return Store(folder / S).history().astype({"run": str})
 
 
-def read_by(script: str, folder: Path, cache: Path) -> Any:
+def read_by(script: str, folder: Path) -> Any:
     """Return what a script prints as JSON: a reader in a process of its own, without a network."""
     ended = subprocess.run(
         [sys.executable, "-c", NO_NETWORK + dedent(script)],
         cwd=folder / S / "export",
-        env=os.environ | environment() | {"HOME": str(cache), "MPLCONFIGDIR": str(cache)},
+        env=os.environ | environment() | {"HOME": str(folder), "MPLCONFIGDIR": str(folder)},
         capture_output=True,
         text=True,
         check=False,
@@ -117,7 +117,7 @@ def same_tables(found: pd.DataFrame, expected: pd.DataFrame) -> None:
             assert there.dropna().astype(str).tolist() == wanted.dropna().astype(str).tolist(), key
 
 
-def test_duckdb_answers_a_query(folder: Path, tmp_path: Path) -> None:
+def test_duckdb_answers_a_query(folder: Path) -> None:
     found = read_by(
         """
         import duckdb
@@ -133,7 +133,6 @@ def test_duckdb_answers_a_query(folder: Path, tmp_path: Path) -> None:
         print(json.dumps([rows, joined]))
         """,
         folder,
-        tmp_path,
     )
     runs = runs_of(folder)
     groups = runs.groupby("optimizer", observed=True)
@@ -164,7 +163,7 @@ def expected_trajectories(folder: Path) -> dict[tuple[str, int, int], list[tuple
     return found
 
 
-def test_iohinspector_opens_it(folder: Path, tmp_path: Path) -> None:
+def test_iohinspector_opens_it(folder: Path) -> None:
     found = read_by(
         """
         warnings.simplefilter("error")
@@ -177,7 +176,6 @@ def test_iohinspector_opens_it(folder: Path, tmp_path: Path) -> None:
         print(json.dumps([data.select(columns).rows(), overview.rows()]))
         """,
         folder,
-        tmp_path,
     )
     expected = expected_trajectories(folder)
     read: dict[tuple[str, int, int], list[tuple[int, float]]] = {}
@@ -192,7 +190,7 @@ def test_iohinspector_opens_it(folder: Path, tmp_path: Path) -> None:
         assert suite == "optimizer-lanes"
 
 
-def test_cocopp_opens_it(folder: Path, tmp_path: Path) -> None:
+def test_cocopp_opens_it(folder: Path) -> None:
     found = read_by(
         """
         with warnings.catch_warnings():
@@ -206,7 +204,6 @@ def test_cocopp_opens_it(folder: Path, tmp_path: Path) -> None:
         print(json.dumps(told))
         """,
         folder,
-        tmp_path,
     )
     functions = pd.read_csv(folder / S / "export" / "coco" / "functions.csv").drop_duplicates("function")
     names = functions.set_index("function")["name"].to_dict()
@@ -225,7 +222,7 @@ def test_cocopp_opens_it(folder: Path, tmp_path: Path) -> None:
     assert expected == {}
 
 
-def test_cocopp_finds_when_a_target_was_reached(folder: Path, tmp_path: Path) -> None:
+def test_cocopp_finds_when_a_target_was_reached(folder: Path) -> None:
     found = read_by(
         """
         with warnings.catch_warnings():
@@ -235,7 +232,6 @@ def test_cocopp_finds_when_a_target_was_reached(folder: Path, tmp_path: Path) ->
             print(json.dumps([[None if n != n else float(n) for n in row] for row in data.evals]))
         """,
         folder,
-        tmp_path,
     )
     assert len(found) > 2
     for instance in (1, 2):
@@ -245,7 +241,7 @@ def test_cocopp_finds_when_a_target_was_reached(folder: Path, tmp_path: Path) ->
             assert row[instance] == (reached[0] if reached else None)
 
 
-def test_benchopt_opens_it(folder: Path, tmp_path: Path) -> None:
+def test_benchopt_opens_it(folder: Path) -> None:
     found = read_by(
         """
         from benchopt.plotting.default_plots import ObjectiveCurvePlot
@@ -261,7 +257,6 @@ def test_benchopt_opens_it(folder: Path, tmp_path: Path) -> None:
         print(json.dumps([data[names].values.tolist(), told]))
         """,
         folder,
-        tmp_path,
     )
     rows, curves = found
     expected = history_of(folder)
