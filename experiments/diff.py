@@ -33,15 +33,17 @@ def diff(config: DictConfig) -> Path:
     with bad_input_ends_here():
         studies = studies_named(config)
         tolerance = checked_tolerance(config.tolerance)
-        names, one, other = sides(studies)
+        verdicts = verdicts_beside(list(studies.values()))
+        names, one, other = sides(studies, runs_needed=verdicts is None)
         into = folder_for(config, studies, names)
-    found = matched(one, other)
-    for line in coverage_lines(found, names):
-        print(line)
-    written = {"only": only_table(found, names)}
-    if len(found.one):
-        written |= compared(found, names, config.measure, tolerance)
-    verdicts = verdicts_beside(list(studies.values()))
+    written = {}
+    if len(one) and len(other):
+        found = matched(one, other)
+        for line in coverage_lines(found, names):
+            print(line)
+        written["only"] = only_table(found, names)
+        if len(found.one):
+            written |= compared(found, names, config.measure, tolerance)
     if verdicts is not None:
         written["verdicts"] = verdicts
         show_verdicts(verdicts, names)
@@ -58,13 +60,16 @@ def checked_tolerance(value: Any) -> float:
     return float(value)
 
 
-def sides(studies: Mapping[str, Path]) -> tuple[Names, pd.DataFrame, pd.DataFrame]:
+def sides(
+    studies: Mapping[str, Path], *, runs_needed: bool = True
+) -> tuple[Names, pd.DataFrame, pd.DataFrame]:
     """Return what is compared: the names of both sides, and their runs.
 
-    Of one study, the runs of older code and those of the present code.
+    Of one study, the runs of older code and those of the present code. A folder of verdicts alone has
+    no runs, and needs none.
 
     Raises:
-        ValueError: there are more than two studies, or a side without runs.
+        ValueError: there are more than two studies, or a side lacks the runs that are needed.
     """
     if len(studies) > 2:
         raise ValueError(f"study must be one study or two, got {','.join(studies)!r}")
@@ -78,7 +83,7 @@ def sides(studies: Mapping[str, Path]) -> tuple[Names, pd.DataFrame, pd.DataFram
         first, second = studies
         names = first, second
     for name, side in zip(names, runs, strict=True):
-        if side.empty:
+        if side.empty and runs_needed:
             raise ValueError(f"study={name}: it holds no runs, so there is nothing to compare")
     return names, runs[0], runs[1]
 

@@ -188,6 +188,21 @@ def test_verdicts_are_compared_where_both_have_them(folder: Path) -> None:
     assert "verdicts: 1 of 2 claims the same\n  faster: confirmed in A, refuted in B\n" in out
 
 
+def test_folders_of_verdicts_need_no_runs(tmp_path: Path) -> None:
+    for name, verdict in (("one", "confirmed"), ("other", "refuted")):
+        (tmp_path / name / "article").mkdir(parents=True)
+        (tmp_path / name / "article" / "claims.csv").write_text(
+            f"claim,verdict\nfit,{verdict}\nmine,partly\n"
+        )
+    ended = here(tmp_path, "diff", "study=./one/article,./other/article", "into=told")
+    assert ended.code == 0
+    assert (
+        "verdicts: 1 of 2 claims the same\n  fit: confirmed in ./one/article, refuted in ./other/"
+        in ended.out
+    )
+    assert files(tmp_path / "told") == ["verdicts.csv"]
+
+
 def test_studies_with_nothing_in_common(folder: Path) -> None:
     grid = ("-m", "steps=9", "problem=rosenbrock", "engine=numpy", "jobs=1", "optimizer=adagrad", "seed=0")
     assert here(folder, "run", *grid, "study=other").code == 0
