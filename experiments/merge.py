@@ -75,6 +75,10 @@ def told(merged: Merged, config: DictConfig) -> Iterator[str]:
     more = [
         f"{merged.there:,} there already",
         *(
+            [f"{counted(merged.restored, 'history', 'histories')} that had been pruned"]
+            * bool(merged.restored)
+        ),
+        *(
             [counted(merged.selections, "file of selections", "files of selections")]
             * bool(merged.selections)
         ),

@@ -35,6 +35,7 @@ class Merged:
         name: of that study.
         added: how many runs are new.
         there: how many were there already with the same numbers.
+        restored: of how many of these the history, which had been pruned, is there again.
         conflicts: those that have other numbers there, and the first number that differs.
         apart: the folders that keep these.
         selections, failures: how many files of selections, and records of failures, are new.
@@ -44,6 +45,7 @@ class Merged:
     name: str
     added: int
     there: int
+    restored: int
     conflicts: pd.DataFrame
     apart: tuple[Path, ...]
     selections: int
@@ -78,7 +80,7 @@ def merge(source: Path, name: str, target: Path) -> Merged:
     files = Store(source).files("runs", outdated=True)
     known = known_runs(files, target)
     conflicts, apart = [], dict[Path, None]()
-    added = there = 0
+    added = there = restored = 0
     for file in files:
         ids = ids_of(file)
         found = known.get(file, Known(frozenset(), {}))
@@ -90,12 +92,14 @@ def merge(source: Path, name: str, target: Path) -> Merged:
             take_over(file, new if len(new) < len(ids) else None, target, name)
         elif is_pruned(target / "runs" / file.name) and history_of(file).exists():
             take_over(file, None, target, name)  # the same runs, with the history that they lack there
+            restored += len(ids)
         added += len(new)
         there += len(found.same)
     return Merged(
         name=name,
         added=added,
         there=there,
+        restored=restored,
         conflicts=pd.concat([pd.DataFrame(columns=CONFLICTS), *conflicts], ignore_index=True),
         apart=tuple(apart),
         selections=merge_selections(source, name, target, apart),

@@ -234,7 +234,7 @@ def test_a_study_with_recorded_parameters_is_taken_over_in_part(folder: Path) ->
 def test_a_history_that_was_pruned_comes_back(folder: Path) -> None:
     shutil.copytree(folder / A, folder / C)
     assert here(folder, "prune", "study=C", "what=[histories]", "dry_run=false").code == 0
-    merge(folder, "study=A")
+    assert "8 there already, 8 histories that had been pruned\n" in merge(folder, "study=A").out
     same_numbers(folder / C, folder / A)
     sound(folder, "C")
 
