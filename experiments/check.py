@@ -62,6 +62,11 @@ def contents(found: Audit, folder: Path) -> Iterator[str]:
         outdated = counted(found.outdated, "run is", "runs are")
         yield f"{outdated} of older code: left out of tables"
     yield from (f"{absent}; left out of tables" for absent in found.absent)
+    if found.studies:
+        yield f"merged from other studies: {listed(found.studies)}"
+    if found.pruned:
+        pruned = counted(found.pruned, "run has", "runs have")
+        yield f"{pruned} no history any more: it was pruned"
     if found.copies:
         copies = counted(found.copies, "run is", "runs are")
         yield f"{copies} there once more with the same numbers: counted once in tables"

@@ -36,11 +36,16 @@ WAY = (
     "tuning",
     "grid",
     "measures",
+    "together",
+    "exports",
     "figures",
     "claims",
     "reports",
 )
-COMMANDS = ("__main__", "run", "tune", "report", "check", "reproduce", "new", "contracts", "benchmark")
+COMMANDS = (
+    *("__main__", "run", "tune", "report", "check", "merge", "diff", "prune", "export", "reproduce"),
+    *("new", "contracts", "benchmark"),
+)
 BESIDE = "command_line"
 """What commands share stands beside the way; rooms that must speak, or stop a command, import from it."""
 

@@ -16,7 +16,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from experiments.command_line.help import CONF as CONF
 from experiments.grid.axes import SPACED, listed, quoted
@@ -36,6 +36,10 @@ MULTIRUN = ("-m", "--multirun")
 SEVERAL = "several values make a grid; add -m"
 GRIDS = ("config", "tune")  # the commands in which several values of a key may be written
 LONG_RATE = "learning_rate"  # as Optax writes lr
+PLAIN_NAME = re.compile(
+    r"(?!(true|false|null|nan|inf)$)(\.{0,2}/|~/)?[a-z_][\w./-]*", re.IGNORECASE | re.ASCII
+)
+"""The names and paths of studies that Hydra reads as they are."""
 ONE_VALUE = re.compile(
     r"hydra\b.*|study|results|jobs|dry_run|fail_fast|experiment|suite|contenders"
 )  # even in these
@@ -49,6 +53,7 @@ def ready(arguments: Sequence[str], config_name: str) -> list[str]:
         HydraException: an override that is not of Hydra's grammar.
     """
     arguments = [re.sub(rf"^(\+*optimizer\.(search\.)?){LONG_RATE}\b", r"\1lr", a) for a in arguments]
+    arguments = [as_list(argument, config_name) for argument in arguments]
     overrides = overrides_among(arguments)
     known = (*GROUPS, *map(str, declared(config_name)))
     plain = {override: without_plus(override, known) for override in overrides}
@@ -65,6 +70,17 @@ def ready(arguments: Sequence[str], config_name: str) -> list[str]:
 def open_choices() -> set[str]:
     """Return the choices of an optimizer that has keys which its file does not have."""
     return {f"optimizer={name}" for name, cls in kinds().items() if cls.chooses}
+
+
+def as_list(argument: str, config_name: str) -> str:
+    """Return several studies, study=A,B, as the list that Hydra takes, where a command is about several."""
+    key, equals, text = argument.partition("=")
+    if key != "study" or not equals or text.startswith(("[", "'", '"')):
+        return argument
+    if not isinstance(declared(config_name).get("study"), ListConfig):
+        return argument
+    names = [name if PLAIN_NAME.fullmatch(name) else quoted(name) for name in text.split(",") if name]
+    return f"study=[{','.join(names)}]"
 
 
 def without_plus(override: str, known: Sequence[str]) -> str:

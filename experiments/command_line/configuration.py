@@ -29,7 +29,7 @@ def check_settings(config: DictConfig, config_name: str) -> None:
             raise ValueError(f"{key} must be true or false, got {settings.get(key)!r}")
         if isinstance(example, ListConfig) and key != "defaults" and not isinstance(settings.get(key), list):
             raise ValueError(f"{key} must be a list, as {key}=[{example[0]}], got {settings.get(key)!r}")
-    if "study" in settings:
+    if "study" in settings and not isinstance(settings["study"], list):
         study_folder(config)
     elif "results" in settings:
         checked_results(settings["results"])
@@ -71,6 +71,41 @@ def study_folder(config: DictConfig) -> Path:
             f"name that place with results=..."
         )
     return folder
+
+
+def studies_named(config: DictConfig) -> dict[str, Path]:
+    """Return the folders of the studies that a configuration lists, by what they are called there.
+
+    A word that begins as a path does (``../other/results/A``, ``./A``, ``/data/A``, ``~/A``) is the
+    folder of a study; any other is the name of a study below ``results``.
+
+    Raises:
+        ValueError: there is no such study, or one is named twice.
+    """
+    found: dict[str, Path] = {}
+    for word in config.study:
+        found[f"{word}"] = folder = named_folder(config, f"{word}")
+        if not folder.is_dir():
+            where = "" if is_path(f"{word}") else f" in {config.results}"
+            raise ValueError(f"study={word}: there is no such study{where}")
+    places = {folder.resolve() for folder in found.values()}
+    if not found or len(places) < len(config.study):
+        words = ",".join(map(str, config.study))
+        raise ValueError(f"study must name different studies, as study=A,B, got {words!r}")
+    return found
+
+
+def named_folder(config: DictConfig, word: str) -> Path:
+    """Return the folder of a study, given its name or its path."""
+    if is_path(word):
+        return checked_folder("study", word, Path(word).expanduser())
+    one = OmegaConf.create({"results": config.results, "study": word})
+    return study_folder(one)
+
+
+def is_path(word: str) -> bool:
+    """Tell whether a word is the path of a study; a name begins with a letter, a digit or '_'."""
+    return word.startswith((".", "~")) or Path(word).is_absolute()
 
 
 def checked_results(results: Any) -> Path:

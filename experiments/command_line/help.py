@@ -30,6 +30,26 @@ EXAMPLES = {
     ),
     "report": ("study=tuned", "study=tuned measure=accuracy", "study=tuned factor=1.5"),
     "check": ("study=tuned", "study=tuned repair=true", "study=tuned results=/elsewhere/results"),
+    "merge": (
+        "study=first,second into=both",
+        "study=laptop,../server/results/laptop into=both",
+        "study=second into=first",
+    ),
+    "diff": (
+        "study=first,second",
+        "study=first,../server/results/first tolerance=1e-9 measure=loss",
+        "study=first",
+    ),
+    "prune": (
+        "study=first",
+        "study=first what=[outdated,failed] dry_run=false",
+        "study=first what=[histories] dry_run=false",
+    ),
+    "export": (
+        "study=first to=csv",
+        "study=first to=duckdb into=elsewhere",
+        "study=first to=coco measure=loss",
+    ),
     "reproduce": ("", "claims=[fit,faster]", "results=/elsewhere/results"),
     "new": ("optimizer mine", "problem valley plugins=my_parts", "schedule steps plugins=../shared"),
     "contracts": (

@@ -16,6 +16,7 @@ from experiments.request.settings import plain
 from experiments.wording import counted
 
 LAST_LINES = 6
+FAILURES = "failures.jsonl"  # of a study
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def last_lines(error: BaseException) -> tuple[str, ...]:
 
 def write_failures(folder: Path, failures: Sequence[Failure], command: str) -> Path:
     """Append a line for each failure to ``failures.jsonl`` and return its path."""
-    path = folder / "failures.jsonl"
+    path = folder / FAILURES
     when = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     lines = [json.dumps({"time": when, "command": command, **asdict(f)}) + "\n" for f in failures]
     with open(path, "a", encoding="utf-8") as file:  # one write: lines of several hosts do not mix

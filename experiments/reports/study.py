@@ -41,7 +41,9 @@ def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, fact
     by_use = split(runs, where)
     chosen = tables.settings_shown(by_use.choosing, by_use.shown, measure)
     best = tables.runs_at(by_use.shown, chosen)
-    traced = first_seeds(best, int(MOST_STEPS / max(store.steps_a_run(), 1)))
+    pruned = store.pruned()
+    with_history = best[~best["run"].isin(pruned)]
+    traced = first_seeds(with_history, int(MOST_STEPS / max(store.steps_a_run(), 1)))
     history = store.history(traced["run"].astype(str))
     yield Text(f"# {study}")
     yield from answer_parts(by_use, measure, factor, where)
@@ -49,9 +51,16 @@ def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, fact
     yield Text(overview(store, runs))
     if store.sample is not None:
         yield Table("sample", "Which runs are shown, of how many", sample_table(store.sample, runs))
-    if len(traced) < len(best):
+    if pruned:
         yield Text(
-            f"What is drawn or computed from histories is of {len(traced):,} of {counted(len(best), 'run')}, "
+            f"The history of {counted(len(pruned), 'run')} was pruned. What is drawn or computed from "
+            f"histories is of the others, at the best settings {len(with_history):,} of "
+            f"{counted(len(best), 'run')}."
+        )
+    if len(traced) < len(with_history):
+        yield Text(
+            f"What is drawn or computed from histories is of {len(traced):,} of "
+            f"{counted(len(with_history), 'run')}, "
             f"the first of each optimizer on each problem: {words(spans(traced['seed']))}."
         )
     yield from table_parts(runs, by_use, chosen, traced, history, measure, factor, where)

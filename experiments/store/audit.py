@@ -24,7 +24,7 @@ from experiments.store.absent import Absent, absent_among
 from experiments.store.columns import as_frame
 from experiments.store.parquet import Damaged, metadata_of, one_line, read_table, readable
 from experiments.store.seal import check_pages
-from experiments.store.store import file_name, footer_of
+from experiments.store.store import PRUNED, file_name, footer_of
 from experiments.wording import counted
 
 KINDS = ("runs", "history", "selections")
@@ -33,6 +33,7 @@ ID = "S24"  # a run's id as bytes
 MOST_IDS = 10_000_000  # that are held at a time, some 1 GB with their order
 OLD = 3600.0  # seconds after which a temporary file is no longer one that is being written
 VERSIONS = ("python", "numpy", "machine", "commit")
+MERGED_FROM = "studies"  # the key of what a file keeps of the studies that it came from
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ class Audit:
         absent: what there are runs of and is not here; they are not among the outdated.
         unsealed: how many files have no seal, so that not every changed byte is noticed.
         versions: for each kind of version, how many runs were made with each.
+        pruned: how many runs have no history any more.
+        studies: how many runs were merged in from each study.
         left_over: what commands that were killed have left.
         faults: what is wrong.
     """
@@ -90,6 +93,8 @@ class Audit:
     absent: tuple[Absent, ...]
     unsealed: int
     versions: Mapping[str, Counter[str]]
+    pruned: int
+    studies: Counter[str]
     left_over: tuple[Path, ...]
     faults: tuple[Fault, ...]
 
@@ -109,9 +114,11 @@ def audit(store: Store) -> Audit:
         *(fault for file in selections for fault in selection_faults(file)),
     ]
     versions = {key: Counter[str]() for key in VERSIONS}
+    studies = Counter[str]()
     for each in examined:
         for key, count in versions.items():
             count[each.metadata.get(key, "unknown")] += each.rows[0]
+        studies[each.metadata.get(MERGED_FROM, "")] += each.rows[0]
     absent = absent_among((each.rows[0], each.metadata) for each in examined)
     return Audit(
         files=(len(examined), len(selections)),
@@ -122,6 +129,8 @@ def audit(store: Store) -> Audit:
         absent=absent,
         unsealed=sum(not each.sealed for each in examined),
         versions={key: +count for key, count in versions.items()},
+        pruned=sum(each.rows[0] for each in examined if each.metadata.get("history") == PRUNED),
+        studies=Counter({study: runs for study, runs in studies.items() if study and runs}),
         left_over=(*left_over(store.folder), *uncommitted(store, histories)),
         faults=tuple(faults),
     )
@@ -147,7 +156,7 @@ def examine(folder: Path, name: str) -> Examined:
             steps = history.num_rows
             found = understood(history_faults, history, runs, metadata) if not faults else ()
             faults += [Fault("history", name, what) for what in found]
-        else:
+        elif metadata.get("history") != PRUNED:
             faults.append(Fault("runs", name, "has no history"))
     except Damaged as error:
         faults.append(Fault("history", name, error.reason))
@@ -258,15 +267,19 @@ def repeated(folder: Path, names: Sequence[str], runs: int) -> tuple[int, list[F
     """Return how many runs are there once more with the same numbers, and who contradicts whom."""
     copies = 0
     contradictions: Counter[tuple[str, str]] = Counter()
+    files = [folder / "runs" / name for name in names]
     for low, high in slices(runs):
-        for (one, other), ids in shared(folder, names, low, high).items():
-            wrong = contradicted(folder, one, other, ids)
+        for (one, other), ids in shared(files, low, high).items():
+            wrong = len(contradicted(one, other, ids))
             copies += len(ids) - wrong
-            contradictions[one, other] += wrong
+            contradictions[one.name, other.name] += wrong
     faults = []
-    for (one, other), wrong in (+contradictions).items():
+    for (name, other_name), wrong in (+contradictions).items():
         said = counted(wrong, "of its runs has other numbers in", "of its runs have other numbers in")
-        faults += [Fault("runs", one, f"{said} {other}"), Fault("runs", other, f"{said} {one}")]
+        faults += [
+            Fault("runs", name, f"{said} {other_name}"),
+            Fault("runs", other_name, f"{said} {name}"),
+        ]
     return copies, faults
 
 
@@ -277,20 +290,20 @@ def slices(runs: int) -> Iterator[tuple[bytes, bytes]]:
     yield from itertools.pairwise(ends)
 
 
-def shared(folder: Path, names: Sequence[str], low: bytes, high: bytes) -> dict[tuple[str, str], list[str]]:
-    """Return the runs that are in several files, by the first file that has them and another.
+def shared(files: Sequence[Path], low: bytes, high: bytes) -> dict[tuple[Path, Path], list[str]]:
+    """Return the runs that are in several runs files, by the first file that has them and another.
 
     Only ids from ``low`` to before ``high``, so that any number of runs fits in memory.
     """
-    each = [sliced(folder / "runs" / name, low, high) for name in names]
+    each = [sliced(file, low, high) for file in files]
     ids = np.concatenate([np.zeros(0, ID), *each])
-    owner = np.repeat(np.arange(len(names)), [len(part) for part in each])
+    owner = np.repeat(np.arange(len(files)), [len(part) for part in each])
     order = np.argsort(ids, kind="stable")
     ids, owner = ids[order], owner[order]
-    found: dict[tuple[str, str], list[str]] = {}
+    found: dict[tuple[Path, Path], list[str]] = {}
     for again in np.flatnonzero(ids[1:] == ids[:-1]) + 1:
         first = np.searchsorted(ids, ids[again])
-        found.setdefault((names[owner[first]], names[owner[again]]), []).append(ids[again].decode())
+        found.setdefault((files[owner[first]], files[owner[again]]), []).append(ids[again].decode())
     return found
 
 
@@ -300,17 +313,29 @@ def sliced(file: Path, low: bytes, high: bytes) -> NDArray[np.bytes_]:
     return ids[(ids >= low) & (ids < high)]
 
 
-def contradicted(folder: Path, one: str, other: str, ids: Sequence[str]) -> int:
-    """Return how many of these runs, which two files have, have other numbers in one than in the other."""
+def contradicted(one: Path, other: Path, ids: Sequence[str]) -> set[str]:
+    """Return which of these runs, which two runs files have, have other numbers in one than in the other.
+
+    A missing number is the same as a missing one, and seconds are no numbers of a run. Their
+    histories are compared as well, as far as both are there.
+    """
     wrong: set[str] = set()
-    for kind in ("runs", "history"):
-        frames = [comparable(as_frame([read_table(folder / kind / name)], ids)) for name in (one, other)]
+    pairs = [(one, other), (history_of(one), history_of(other))]
+    if not all(file.exists() for file in pairs[1]):  # it was pruned
+        pairs.pop()
+    for pair in pairs:
+        frames = [comparable(as_frame([read_table(file)], ids)) for file in pair]
         if set(frames[0]) != set(frames[1]):
-            return len(ids)
+            return set(ids)
         here, there = frames[0], frames[1][list(frames[0])]
         same = (here == there) | (here.isna() & there.isna())
         wrong |= set(here["run"][~same.all(axis=1)])
-    return len(wrong)
+    return wrong
+
+
+def history_of(file: Path) -> Path:
+    """Return where the history of a runs file is."""
+    return file.parent.parent / "history" / file.name
 
 
 def comparable(frame: pd.DataFrame) -> pd.DataFrame:

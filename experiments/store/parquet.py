@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -84,9 +85,10 @@ def write_table(table: pa.Table, path: Path, metadata: Mapping[str, str]) -> Non
     """
     floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
     others = [name for name in table.column_names if name not in floats]
+    there = {key.decode(): value for key, value in (table.schema.metadata or {}).items()}
     with pa.BufferOutputStream() as memory:
         pq.write_table(
-            table.replace_schema_metadata({**(table.schema.metadata or {}), **metadata}),
+            table.replace_schema_metadata({**there, **metadata}),
             memory,
             compression="zstd",
             use_dictionary=others,
@@ -101,6 +103,43 @@ def write_table(table: pa.Table, path: Path, metadata: Mapping[str, str]) -> Non
             os.fsync(file.fileno())
         os.replace(temporary, path)
         sync_folder(path.parent)
+
+
+def copy_file(source: Path, path: Path) -> None:
+    """Copy a file, byte by byte, such that it is there whole or not at all.
+
+    Raises:
+        CannotWrite: as ``write_table``.
+    """
+    with writing(path.parent) as temporary:
+        shutil.copyfile(source, temporary)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file of text that is there whole or not at all.
+
+    Raises:
+        CannotWrite: as ``write_table``.
+    """
+    with writing(path.parent) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+
+
+def append_lines(path: Path, lines: Iterable[str]) -> None:
+    """Append lines to a file of text, in one write, so that those of several hosts do not mix.
+
+    Raises:
+        CannotWrite: as ``write_table``.
+    """
+    text = "".join(f"{line}\n" for line in lines)
+    if text:
+        with writing(path.parent), open(path, "a", encoding="utf-8") as file:
+            file.write(text)
 
 
 @contextmanager

@@ -35,6 +35,7 @@ from optim.base import Optimizer
 from problems.base import Problem
 
 MOST_FILES = 256  # whose ids are held, some 300 kB each: in a grid's order a file is met once or twice
+PRUNED = "pruned"  # what a runs file keeps of its history where that was removed
 MOST_READ = 2_000_000  # runs of a study that are read at once: their tables take some 3 GB
 
 log = logging.getLogger(__name__)
@@ -244,7 +245,7 @@ class Store:
 
     def history(self, ids: Iterable[str] | None = None, *, outdated: bool = False) -> pd.DataFrame:
         """Return one row a run and recorded step, of all runs or of these."""
-        names = [file.name for file in self.files_read(outdated)]
+        names = [file.name for file in self.files_read(outdated) if self.has_history(file)]
         if ids is None and self.sample is not None:
             ids = self.runs(outdated=outdated)["run"].astype(str)
         wanted = None if ids is None else list(ids)
@@ -262,6 +263,11 @@ class Store:
         """Return what there are runs of and is not here: parts from outside that were not named, say."""
         footers = map(self.footer, self.files("runs", outdated=True))
         return absent_among((footer.rows, footer.told) for footer in footers)
+
+    def pruned(self) -> set[str]:
+        """Return the ids of the runs that are read and have no history any more."""
+        files = [file for file in self.files_read(outdated=False) if not self.has_history(file)]
+        return {run for file in files for run in self.read(file)["run"].cast(pa.string()).to_pylist()}
 
     def within(self, most: int) -> Store:
         """Return the store, or if it has more runs than so many a sample of it; see ``sampled``.
@@ -285,8 +291,12 @@ class Store:
         """Return how many steps are recorded of a run, on average."""
         files = self.files_read(outdated=False)
         runs = sum(self.footer(file).rows for file in files)
-        steps = sum(self.footer(self.folder / "history" / file.name).rows for file in files)
-        return steps / max(runs, 1)
+        histories = [self.folder / "history" / file.name for file in files if self.has_history(file)]
+        return sum(self.footer(history).rows for history in histories) / max(runs, 1)
+
+    def has_history(self, file: Path) -> bool:
+        """Tell whether the history of a runs file is to be read: whether it was not pruned."""
+        return self.footer(file).history != PRUNED
 
     def read(self, file: Path) -> pa.Table:
         """Return the runs in a file, of a sample those in it."""
@@ -318,6 +328,13 @@ class Store:
         return self.footers[file][1]
 
 
+FOOTER = (
+    *(b"code", b"optimizer", b"problem", b"engine", b"schedule"),
+    *(b"record.params", b"record.points", b"command", b"history"),
+)
+"""The keys of what a footer tells, in the order of the fields."""
+
+
 class Footer(NamedTuple):
     """What the footer of a file tells.
 
@@ -328,6 +345,7 @@ class Footer(NamedTuple):
         params: True if their histories have the parameters, as text; empty if that is not told.
         points: how many steps were asked to be recorded, as text; empty if that is not told.
         command: what the user typed.
+        history: ``PRUNED`` if it was removed.
     """
 
     rows: int
@@ -339,6 +357,7 @@ class Footer(NamedTuple):
     params: str
     points: str
     command: str
+    history: str
 
     @property
     def told(self) -> dict[str, str]:
@@ -353,11 +372,19 @@ class Footer(NamedTuple):
 
 def is_current(told: Mapping[str, Any]) -> bool:
     """Tell whether the code as it is now made a file, given what its footer tells."""
+    return bool(told.get("code")) and told["code"] == code_now(told)
+
+
+def code_now(told: Mapping[str, Any]) -> str | None:
+    """Return the fingerprint that runs would have now which have this in common, by what a footer tells.
+
+    None if their optimizer, problem, engine or schedule is not known here.
+    """
     parts = (str(told.get(key, "")) for key in ("optimizer", "problem", "engine", "schedule"))
     try:
-        return bool(told.get("code")) and told["code"] == code_fingerprint(*parts)
-    except KeyError:  # an optimizer, problem, engine or schedule that is no longer known
-        return False
+        return code_fingerprint(*parts)
+    except KeyError:
+        return None
 
 
 def footer_of(file: Path) -> Footer:
@@ -369,17 +396,7 @@ def footer_of(file: Path) -> Footer:
     with readable(file):
         check_footer(file)
         found = pq.read_metadata(file)
-        keys = (
-            b"code",
-            b"optimizer",
-            b"problem",
-            b"engine",
-            b"schedule",
-            b"record.params",
-            b"record.points",
-            b"command",
-        )
-        words = ((found.metadata or {}).get(key, b"").decode() for key in keys)
+        words = ((found.metadata or {}).get(key, b"").decode() for key in FOOTER)
         return Footer(found.num_rows, *words)
 
 

@@ -7,9 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from experiments.request.ids import run_ids
 from experiments.store import Store
+from experiments.store.columns import as_frame
+from experiments.store.parquet import metadata_of, read_table, write_table
+from experiments.store.store import file_name
 
 STUDY = Path("results") / "default"
 
@@ -87,3 +92,42 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
     "flipped in loss": flipped_in("loss"),
     "flipped in the footer": flipped_in_footer,
 }
+
+
+# Studies as other code or another machine would have made them
+
+
+def rewritten(folder: Path, change: Callable[[pd.DataFrame, pd.DataFrame], None], code: str = "") -> None:
+    """Make a study's files anew, sound, with other numbers, or as other code made them.
+
+    Args:
+        change: alters the runs and the history of a file in place.
+        code: the fingerprint of that code; empty for the code that made them.
+    """
+    for file in sorted((folder / "runs").glob("*.parquet")):
+        metadata = metadata_of(file)
+        history_file = folder / "history" / file.name
+        runs, history = (as_frame([read_table(each)], None) for each in (file, history_file))
+        change(runs, history)
+        metadata["code"] = code or metadata["code"]
+        points, params = int(metadata["record.points"]), metadata["record.params"] == "True"
+        ids = run_ids(runs, points, params, metadata["code"])
+        history["run"] = history["run"].astype(str).map(dict(zip(runs["run"].astype(str), ids, strict=True)))
+        runs["run"] = ids
+        name = file_name(metadata["optimizer"], metadata["problem"], ids)
+        file.unlink()
+        history_file.unlink()
+        for kind, frame in (("history", history), ("runs", runs)):
+            words = {key: str for key in frame if isinstance(frame[key].dtype, pd.CategoricalDtype)}
+            table = pa.Table.from_pandas(frame.astype(words), preserve_index=False)
+            write_table(table.replace_schema_metadata(None), folder / kind / name, metadata)
+
+
+def unchanged(runs: pd.DataFrame, history: pd.DataFrame) -> None:
+    """Leave all numbers as they are."""
+
+
+def doubled_loss(runs: pd.DataFrame, history: pd.DataFrame) -> None:
+    """Double every loss, in the runs and on the way."""
+    runs["loss"] *= 2
+    history["loss"] *= 2

@@ -1,0 +1,1 @@
+"""Studies put together: one made of several, two side by side, and one made smaller."""
