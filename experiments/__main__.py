@@ -18,6 +18,7 @@ COMMANDS = {
     ),
     "report": ("tables, figures and comparisons of a study", "study=default"),
     "check": ("what a study holds, and whether it is sound", "study=default"),
+    "judge": ("a claim of your own, decided by a rule", "+claim=adam_is_faster"),
     "reproduce": ("the article's claims, decided", ""),
     "benchmark": ("speed and memory against peers", "parts=[engine]"),
 }

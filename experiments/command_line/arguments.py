@@ -10,17 +10,20 @@ from dataclasses import fields
 from difflib import get_close_matches
 from functools import cache
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.utils import get_args_parser
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
 
 from experiments.command_line.help import CONF as CONF
 from experiments.grid.axes import SPACED, listed, quoted
-from experiments.request.settings import kinds
+from experiments.request.settings import LABEL, kinds
 from optim import OPTIMIZERS
 from optim.base import Optimizer
 from optim.schedules import SCHEDULES
@@ -37,7 +40,7 @@ LONG_RATE = "learning_rate"  # as Optax writes lr
 OPEN_CHOICES = {f"optimizer={name}" for name, cls in kinds().items() if cls.chooses}
 """The optimizers that have keys which their files do not have."""
 ONE_VALUE = re.compile(
-    r"hydra\b.*|study|results|jobs|dry_run|fail_fast|experiment|suite|contenders"
+    r"hydra\b.*|study|results|jobs|dry_run|fail_fast|experiment|suite|contenders|claim"
 )  # even in these
 
 
@@ -48,6 +51,8 @@ def ready(arguments: Sequence[str], config_name: str) -> list[str]:
         ValueError: an option, or a key or value of an override, that cannot be; in one line.
         HydraException: an override that is not of Hydra's grammar.
     """
+    if config_name == "judge":
+        arguments = [claim_word(argument) for argument in arguments]
     arguments = [re.sub(rf"^(\+*optimizer\.(search\.)?){LONG_RATE}\b", r"\1lr", a) for a in arguments]
     overrides = overrides_among(arguments)
     known = (*GROUPS, *map(str, declared(config_name)))
@@ -60,6 +65,35 @@ def ready(arguments: Sequence[str], config_name: str) -> list[str]:
         plain = {a: re.sub(r"^(?=optimizer\.\w+=)", "++", override) for a, override in plain.items()}
     typed = [swept(plain[a], arguments) if a in plain else a for a in arguments]
     return sorted(typed, key=lambda a: a not in MULTIRUN)  # in the middle Hydra does not take it
+
+
+def claim_word(argument: str) -> str:
+    """Return a word that names a claim as Hydra is to have it: a file anywhere becomes an option of the
+    group.
+
+    Raises:
+        ValueError: the file cannot be read, or holds no keys and values.
+    """
+    key, _, text = argument.partition("=")
+    if key.lstrip("+").startswith(
+        "claim."
+    ):  # what the file does not have may be added; its keys are checked later
+        return f"++{argument.lstrip('+')}"
+    if key.lstrip("+") != "claim":
+        return argument
+    path = Path(text)
+    if not (path.suffix in (".yaml", ".yml") or len(path.parts) > 1):
+        return f"+claim={text}"
+    try:
+        content = OmegaConf.load(path)
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        said = getattr(error, "strerror", None) or " ".join(f"{error}".split())
+        raise ValueError(f"{argument}: the file cannot be read: {said}") from None
+    if not isinstance(content, DictConfig) or not LABEL.fullmatch(path.stem):
+        needs = "a name of letters, digits, _ or -, and keys with values in it"
+        raise ValueError(f"{argument}: the file of a claim must have {needs}")
+    ConfigStore.instance().store(group="claim/file", name=path.stem, node=content, package="claim")
+    return f"+claim=file/{path.stem}"
 
 
 def without_plus(override: str, known: Sequence[str]) -> str:
@@ -100,14 +134,14 @@ def check_key(override: str, config_name: str) -> None:
 
 def check_choice(override: str) -> None:
     """Raise ValueError if a group is to be chosen by what is no name, or several experiments at once."""
-    group = re.match(r"\+{0,2}(optimizer|schedule|problem|experiment|suite|contenders)=", override)
+    group = re.match(r"\+{0,2}(optimizer|schedule|problem|experiment|suite|contenders|claim)=", override)
     if not group:
         return
     choice = parsed(override)
     for value in listed(choice):
         if not isinstance(value, str):
             raise ValueError(unknown_choice(group[1], "null" if value is None else f"{value}"))
-    if group[1] in ("experiment", "suite", "contenders") and choice.is_sweep_override():
+    if group[1] in ("experiment", "suite", "contenders", "claim") and choice.is_sweep_override():
         raise ValueError(f"{override}: one {group[1]} at a time; run the command once for each")
 
 

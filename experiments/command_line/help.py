@@ -10,8 +10,8 @@ from pathlib import Path
 CONF = Path(__file__).parent.parent.parent / "conf"
 ENDS = "hydra"  # the part of a configuration that is Hydra's own
 NOT_TYPED = {"batch"}
-ADDED = ("experiment", "suite", "contenders")
-CHOSEN = ("optimizer", "schedule", "problem", *ADDED)
+ADDED = ("experiment", "suite", "contenders", "claim")
+CHOSEN = ("optimizer", "schedule", "problem", "experiment", "suite", "contenders")
 
 EXAMPLES = {
     "config": (
@@ -26,6 +26,11 @@ EXAMPLES = {
     ),
     "report": ("study=tuned", "study=tuned measure=accuracy", "study=tuned factor=1.5"),
     "check": ("study=tuned", "study=tuned repair=true", "study=tuned results=/elsewhere/results"),
+    "judge": (
+        "+claim=adam_is_faster",
+        "claim=path/to/claim.yaml claim.rule.factor=1.5",
+        "+claim=cosine_ends_lower judge.until_decided=true judge.most_runs=2000",
+    ),
     "reproduce": ("", "claims=[fit,faster]", "results=/elsewhere/results"),
     "benchmark": ("", "parts=[engine] optimizers=[adam] repeats=5", "parts=[grids] runs=100000"),
 }
@@ -48,6 +53,8 @@ def help_of(config_name: str, what: str, called: str) -> str:
         lines.append(
             "  Their own keys: optimizer.KEY, schedule.KEY, problem.KEY; with -m each takes several, a,b,c."
         )
+    if config_name == "judge":
+        lines += ["", *choices("claim")]
     lines += ["", "Examples:", *(f"  {called} {words}".rstrip() for words in EXAMPLES[config_name])]
     lines += ["", "--hydra-help: what Hydra takes beside, as launchers and output folders."]
     return "\n".join(lines)
