@@ -26,6 +26,7 @@ def judge(config: DictConfig) -> Path:
     try:
         with bad_input_ends_here("judge"):
             task = task_of(config)
+        with bad_input_ends_here():
             found = judged(task, prepared)
     except ExperimentFailed as error:
         fail(f"{error}")

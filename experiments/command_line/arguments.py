@@ -52,7 +52,8 @@ def ready(arguments: Sequence[str], config_name: str) -> list[str]:
         HydraException: an override that is not of Hydra's grammar.
     """
     if config_name == "judge":
-        arguments = [claim_word(argument) for argument in arguments]
+        check_given_once([argument for argument in arguments if "=" in argument], False, config_name)
+        arguments = claim_words(arguments)
     arguments = [re.sub(rf"^(\+*optimizer\.(search\.)?){LONG_RATE}\b", r"\1lr", a) for a in arguments]
     overrides = overrides_among(arguments)
     known = (*GROUPS, *map(str, declared(config_name)))
@@ -67,17 +68,32 @@ def ready(arguments: Sequence[str], config_name: str) -> list[str]:
     return sorted(typed, key=lambda a: a not in MULTIRUN)  # in the middle Hydra does not take it
 
 
+CLAIM_PART = re.compile(r"\+*(claim\.(?:runs|rule\.where))\.([\w.]+)=(.*)", re.DOTALL)
+"""An override of a key of a claim that may have dots in it, which Hydra sets by their mapping alone."""
+
+
+def claim_words(arguments: Sequence[str]) -> list[str]:
+    """Return what was typed of a claim as Hydra is to have it; what its file lacks may be added.
+
+    Raises:
+        ValueError: as ``claim_word``.
+    """
+    inner = [found for argument in arguments if (found := CLAIM_PART.fullmatch(argument))]
+    others = [claim_word(argument) for argument in arguments if not CLAIM_PART.fullmatch(argument)]
+    parts: dict[str, list[str]] = {}
+    for found in inner:
+        parts.setdefault(found[1], []).append(f"{found[2]}:{quoted(found[3])}")
+    return [*others, *(f"++{key}={{{','.join(pairs)}}}" for key, pairs in parts.items())]
+
+
 def claim_word(argument: str) -> str:
-    """Return a word that names a claim as Hydra is to have it: a file anywhere becomes an option of the
-    group.
+    """Return a word that names a claim as Hydra is to have it: a file anywhere becomes an option.
 
     Raises:
         ValueError: the file cannot be read, or holds no keys and values.
     """
     key, _, text = argument.partition("=")
-    if key.lstrip("+").startswith(
-        "claim."
-    ):  # what the file does not have may be added; its keys are checked later
+    if key.lstrip("+").startswith("claim."):
         return f"++{argument.lstrip('+')}"
     if key.lstrip("+") != "claim":
         return argument

@@ -114,10 +114,11 @@ def judged(task: Task, prepared: Callable[[Sequence[str]], list[str]]) -> Judged
     requests = swept_requests(prepared(task.words)) if stated.runs else []
     check(stated, there_for(requests) if requests else there_in(study_runs(task)))
     plan = [] if task.most_runs is None else looks_at(task, requests)
+    looks: list[Look] = []
     rule = register(task.folder, stated.name, task.rule_text)
     if task.most_runs is None:
         evidence = evidence_of(task, requests, stated.runs)
-        finding, looks = decided(stated.rule, evidence), []
+        finding = decided(stated.rule, evidence)
     else:
         finding, evidence, looks = until_decided(task, prepared, plan)
     page, row = write_page(task, finding, evidence, looks, rule)
@@ -329,10 +330,10 @@ def opening(
     if looks:
         yield Text(said_of(looks))
         rows = [
-            (n + 1, look.seeds, look.runs, f"{look.confidence:.6g}", str(look.verdict))
+            (n + 1, look.seeds, look.runs, f"{1 - look.confidence:.2g}", str(look.verdict))
             for n, look in enumerate(looks)
         ]
-        names = ["look", "seeds", "runs", "confidence of the intervals", "verdict"]
+        names = ["look", "seeds", "runs", "error of an interval", "verdict"]
         yield Table(f"{claim.id}_looks", "The looks at data that grew", pd.DataFrame(rows, columns=names))
 
 
@@ -340,8 +341,9 @@ def said_of(looks: Sequence[Look]) -> str:
     """Say how seeds were added, and why the error rate holds."""
     return (
         f"Seeds were added until the rule decided, in {counted(len(looks), 'look')}. The error rate of all "
-        "looks together is that of one: it is spent by the function of Lan & DeMets (1983) that is like O'Brien "
-        "and Fleming's bounds, and each look has an interval of its own confidence (Jennison & Turnbull, 1989). "
+        "looks together is that of one: it is spent by the function of Lan & DeMets (1983) that is like "
+        "O'Brien and Fleming's bounds, and each look has an interval of its own confidence (Jennison & "
+        "Turnbull, 1989). "
         "Settings, where there are several, were chosen once, on seeds of the first look."
     )
 

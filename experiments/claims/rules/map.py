@@ -11,7 +11,7 @@ import pandas as pd
 
 from experiments.claims.base import Evidence, earlier_steps, map_picture
 from experiments.claims.rules.comparisons import Compared, compared, threshold
-from experiments.claims.rules.finding import unit
+from experiments.claims.rules.evidence import unit
 from experiments.claims.rules.reading import MAP_AXES
 from experiments.claims.rules.rule import Quantity, Rule
 from experiments.claims.rules.sides import sides_of
@@ -33,6 +33,7 @@ def map_of(name: str, rule: Rule, evidence: Evidence, axes: Sequence[str]) -> Pi
     """
     x, y = axes
     table = map_table(rule, evidence, x, y)
+    x, y = (column_of(axis) for axis in axes)
     quantity = rule.measures[0]
     found = compared(rule, evidence)
     least = f", over the {quantity.least:g} that is claimed" if quantity.least not in (0.0, 1.0) else ""
@@ -40,6 +41,11 @@ def map_of(name: str, rule: Rule, evidence: Evidence, axes: Sequence[str]) -> Pi
     label = unit(found).partition(f", {rule.average}")[0]
     label = label if quantity.ratio else f"10^({label})"
     return map_picture(f"{name}_map", caption, table, x, y, label, failed="nothing to tell")
+
+
+def column_of(axis: str) -> str:
+    """Return the name of an axis in the table, in which the problem is what has a panel."""
+    return "problem name" if axis == "problem" else axis
 
 
 def spoken(axis: str) -> str:
@@ -58,6 +64,7 @@ def map_table(rule: Rule, evidence: Evidence, x: str, y: str) -> pd.DataFrame:
             rows += cell(rule, evidence, {x: first, y: second})
     if not rows:
         raise ValueError(f"claim.map=[{x}, {y}]: there is nothing to compare in any cell")
+    x, y = column_of(x), column_of(y)
     table = pd.DataFrame(rows, columns=["problem", x, y, "ratio", "low", "high"])
     order = {str(each): number for number, each in enumerate(dict.fromkeys(table["problem"]))}
     return table.assign(order=table["problem"].map(order)).sort_values(["order", x, y]).drop(columns="order")

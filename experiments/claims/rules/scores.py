@@ -296,8 +296,8 @@ def heights(scores: pd.Series, runs: pd.DataFrame, quantity: Quantity, rule: Rul
         where = runs.loc[numbers <= 0].iloc[0]
         raise ValueError(
             f"claim.rule.measure={quantity.spoken}: it is {numbers[numbers <= 0].iloc[0]:g} for "
-            f"{where['optimizer']} on {where['problem']}, seed {where['seed']}, and has no ratio; write margin "
-            "in place of factor"
+            f"{where['optimizer']} on {where['problem']}, seed {where['seed']}, and has no ratio; write "
+            "margin in place of factor"
         )
     return sign * numbers.map(np.log)
 
@@ -381,12 +381,11 @@ def of_widths(table: pd.DataFrame, quantity: Quantity) -> tuple[pd.DataFrame, li
 
 def chosen_table(best: pd.DataFrame, tried: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Return the setting of each side on each instance, as far as it has several, and where it is shown."""
-    cells = tried.groupby(PAIR, observed=True)
-    varied = {pair: [key for key in keys if part[key].nunique(dropna=False) > 1] for pair, part in cells}
+    sides = tried.groupby(["optimizer", "rule"])
+    varied = {side: [key for key in keys if part[key].nunique(dropna=False) > 1] for side, part in sides}
     rows = []
     for (problem, side), part in best.groupby(PAIR, observed=True):
-        named = [
-            f"{key}={text(part[key].iloc[0], 6)}" for key in varied[problem, side] if part[key].notna().any()
-        ]
+        own = varied[side, part["rule"].iloc[0]]
+        named = [f"{key}={text(part[key].iloc[0], 6)}" for key in own if part[key].notna().any()]
         rows.append((str(problem), str(side), " ".join(named) or "-", spans(part["seed"])))
     return pd.DataFrame(rows, columns=["instance", "side", CHOSEN, "seeds"])

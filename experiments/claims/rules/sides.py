@@ -102,6 +102,8 @@ def restricted(runs: pd.DataFrame, rule: Rule) -> tuple[pd.DataFrame, tuple[str,
             said.append(f"No run has {key}={', '.join(missing[:3])}{more}, which the rule asks for.")
         runs, names = runs[there], names[there]
     if runs.empty:
+        if not rule.where:
+            raise ValueError("claim: there are no runs to compare")
         asked = " ".join(f"{key}={','.join(map(text, wanted))}" for key, wanted in rule.where.items())
         raise ValueError(f"claim.rule.where: no run is left with {asked}")
     return runs.reset_index(drop=True), tuple(said)
@@ -123,9 +125,8 @@ def instances_of(runs: pd.DataFrame, rule: Rule, without: Sequence[str] = ()) ->
         and "optimizer" not in {*rule.each, *without}
     ):
         words.append(runs["rule"])
-    for key in rule.each:
-        if key not in apart:
-            words.append(runs[key].map(text).map(f"{key}={{}}".format).astype(str))
+    own = [key for key in rule.each if key not in apart]
+    words += [runs[key].map(text).map(f"{key}={{}}".format).astype(str) for key in own]
     names = pd.Series("all problems", index=runs.index) if not words else words[0]
     for more in words[1:]:
         names = names + ", " + more
