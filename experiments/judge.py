@@ -14,6 +14,7 @@ from experiments.claims.rules.reading import RULE_KEYS
 from experiments.command_line.arguments import ready
 from experiments.command_line.command import bad_input_ends_here, command, disk_errors_end_here, fail
 from experiments.command_line.configuration import study_folder
+from experiments.grid.experiment import swept_config
 from experiments.reports.experiments import ExperimentFailed
 from experiments.reports.judging import Task, judged
 from experiments.request.checks import checked_integer
@@ -50,7 +51,7 @@ def task_of(config: DictConfig) -> Task:
     given = OmegaConf.to_container(config.claim, resolve=True)
     assert isinstance(given, dict)
     name = str(HydraConfig.get().runtime.choices["claim"]).rpartition("/")[2]
-    stated = read(given, name)
+    stated = read(given, name, study_of(given))
     study_folder(OmegaConf.create({"results": config.results, "study": stated.study}))
     most = checked_integer("judge.most_runs", config.judge.most_runs, 1, MOST_RUNS)
     if not isinstance(config.judge.until_decided, bool):
@@ -58,6 +59,13 @@ def task_of(config: DictConfig) -> Task:
     return Task(
         stated, Path(str(config.results)), text_of(given), most if config.judge.until_decided else None
     )
+
+
+def study_of(given: dict[Any, Any]) -> str:
+    """Return the study of the experiment that makes a claim's runs; empty if it is no experiment."""
+    runs = given.get("runs")
+    experiment = runs.get("experiment") if isinstance(runs, dict) else None
+    return str(swept_config(prepared([f"+experiment={experiment}"])).study) if experiment else ""
 
 
 def text_of(given: dict[Any, Any]) -> str:

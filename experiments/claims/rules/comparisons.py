@@ -93,10 +93,14 @@ class Compared:
         """The comparisons that the effect is made of."""
         return primary_of(self.comparisons, self.rule)
 
-    def met(self, condition: Condition, which: int) -> bool:
-        """Tell whether enough comparisons hold (``which`` 0) or fail (1) for a condition."""
+    def met(self, condition: Condition, which: int, settings: Sequence[str]) -> bool:
+        """Tell whether enough comparisons hold (``which`` 0) or fail (1) for a condition.
+
+        Those count whose settings were found in one of these ways.
+        """
+        those = [c for c in self.comparisons if c.settings in settings]
         plain = condition.word == "all" or not self.rule.adjusted
-        counted = [((c.holds, c.fails) if plain else c.surely)[which] for c in self.comparisons]
+        counted = [((c.holds, c.fails) if plain else c.surely)[which] for c in those]
         overall = beyond(self.overall, self.units, threshold(self.rule.measures[0]))[which]
         return condition.met(sum(counted), len(counted), overall)
 

@@ -38,11 +38,12 @@ def decided(rule: Rule, evidence: Evidence) -> Finding:
 def verdict(found: Compared) -> Verdict:
     """Return what the comparisons come to, by the conditions of the rule, in their order."""
     rule = found.rule
-    if found.met(rule.reproduced, 0):
+    first = rule.settings[:1]
+    if found.met(rule.reproduced, 0, rule.settings):
         return Verdict.REPRODUCED
-    if found.met(rule.partly, 0):
+    if found.met(rule.partly, 0, first):
         return Verdict.PARTLY
-    return Verdict.REFUTED if found.met(rule.refuted, 1) else Verdict.UNDECIDED
+    return Verdict.REFUTED if found.met(rule.refuted, 1, first) else Verdict.UNDECIDED
 
 
 def comparison_table(found: Compared) -> pd.DataFrame:

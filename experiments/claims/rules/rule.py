@@ -81,7 +81,8 @@ class Rule:
         measures: what is compared; the first is the effect.
         where: which runs count: values by column, or by ``problem`` the name of an instance.
         each: columns whose values are looked at one by one, as problem instances are.
-        settings: for each, how the setting of each side is found.
+        settings: how the setting of each side is found; of several ways all must agree for the claim to be
+            reproduced, and the first alone tells whether it is partly so, or refuted.
         choose: the column by which settings are chosen; empty for what is compared.
         choose_on: the seeds that choose; empty for those that the study's protocol gives.
         budget: how many trials choose; None for all that there are.

@@ -228,7 +228,7 @@ def of_chosen(
         within_budget(choosing, trials, rule) if searched and rule.budget and trials is not None else choosing
     )
     order = ranking(pool, quantity, rule)
-    table = shown.merge(order, on=[*PAIR, *keys], how="inner")
+    table = with_places(shown, order, keys)
     if quantity.name == ROBUSTNESS:
         best = table[table["place"] == table.groupby(PAIR, observed=True)["place"].transform("min")]
         result, said = of_widths(best, quantity)
@@ -239,6 +239,14 @@ def of_chosen(
         best = table[table["place"] == table.groupby(PAIR, observed=True)["place"].transform("min")]
         best = best.iloc[:0] if count else best  # of random ones it is now this, now that
     return Scores(result, chosen_table(best, pd.concat([choosing, shown]), keys), "", tried, tuple(said))
+
+
+def with_places(shown: pd.DataFrame, order: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Return the runs at settings that have a place, with it."""
+    other = [key for key in keys if shown[key].dtype != order[key].dtype]  # of columns that are empty in one
+    right = order.astype(dict.fromkeys(other, object))
+    found = shown.astype(dict.fromkeys(other, object)).merge(right, on=[*PAIR, *keys], how="inner")
+    return found.astype({"problem": shown["problem"].dtype})
 
 
 def ranking(choosing: pd.DataFrame, quantity: Quantity, rule: Rule) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from experiments.claims.rules.there import same
 from experiments.measures import log_area
 from experiments.request.limits import FIRST_TUNING_SEED
 from experiments.request.settings import is_hyperparameter, optimizer_called
-from experiments.tables import is_target, labelled, measure_of, text
+from experiments.tables import LR, hyperparameters, is_target, labelled, measure_of, text
 from experiments.wording import counted
 from optim.method import Method
 from optim.schedules import SCHEDULES
@@ -76,6 +76,7 @@ def sides_of(rule: Rule, evidence: Evidence, without: Sequence[str] = ()) -> Sid
     if runs.empty:
         raise ValueError(f"claim.rule: no run of {rule.compare}={better} or the others is left to compare")
     kept = [each for each in instances.cat.categories if (runs["problem"] == each).any()]
+    runs = runs.drop(columns=[key for key in hyperparameters(runs) if runs[key].isna().all() and key != LR])
     return Sides(runs.assign(problem=runs["problem"].cat.set_categories(kept)), better, others, said)
 
 
