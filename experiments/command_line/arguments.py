@@ -260,6 +260,7 @@ def unknown_key(override: str, config_name: str) -> str:
         words = f"near it are {', '.join(near)}" if near else f"there are {', '.join(known)}"
         return f"{override}: no {group} has {name}; {words}"
     chosen = [*registries, "+experiment", "+suite", "+contenders"] if "optimizer" in groups else []
+    chosen += ["+claim"] if config_name == "judge" else []
     plain = [str(key) for key in config if key not in ("defaults", "hydra", *GROUPS, *FILLED_IN)]
     return f"{override}: there is no such key; there are {', '.join([*chosen, *plain])}"
 

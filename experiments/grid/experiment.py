@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from experiments.grid.plan import Planner
 from experiments.grid.request import Request
 
+HYDRAS_OWN = ("hydra.", "hydra/")
 FILES = Path(__file__).parent.parent.parent / "conf" / "experiment"
 
 
@@ -43,5 +44,6 @@ def swept_requests(words: Sequence[str]) -> list[Request]:
         ValueError, HydraException, OmegaConfBaseException: it cannot be.
     """
     loader = GlobalHydra.instance().config_loader()
-    requests: list[Request] = Planner(swept_config(words), loader).plan(list(words))
+    task = [word for word in words if not word.startswith(HYDRAS_OWN)]
+    requests: list[Request] = Planner(swept_config(words), loader).plan(task)
     return requests

@@ -37,6 +37,18 @@ MOST_LOOKS = 20  # at data that grow
 MOST_STEPS = 5_000_000  # recorded steps whose histories are read for choices made otherwise
 
 
+NEEDED = (
+    ("paired", "seed", "it adds seeds"),
+    ("interval", "exact", "a bootstrap of few seeds holds at no level of a first look"),
+    (
+        "average",
+        "median",
+        "its interval holds whatever the distribution, that of a mean does not at all looks",
+    ),
+)
+"""What a rule must be for seeds to be added: key, value, and why."""
+
+
 @dataclass(frozen=True)
 class Task:
     """A claim that is to be decided.
@@ -211,10 +223,10 @@ def looks_at(task: Task, requests: Sequence[Request]) -> list[list[int]]:
     rule, most = task.stated.rule, task.most_runs or 0
     if not requests:
         raise ValueError("judge.until_decided: claim.runs must say which runs to add seeds to; it says none")
-    if rule.paired != "seed" or rule.interval != "exact":
-        key, value = ("paired", rule.paired) if rule.paired != "seed" else ("interval", rule.interval)
-        needs = {"paired": "seed", "interval": "exact"}[key]
-        raise ValueError(f"judge.until_decided adds seeds: claim.rule.{key} must be {needs}, got {value!r}")
+    for key, needs, why in NEEDED:
+        if getattr(rule, key) != needs:
+            got = getattr(rule, key)
+            raise ValueError(f"judge.until_decided: claim.rule.{key} must be {needs}, got {got!r}; {why}")
     first = list(map(int, requests[0].product.levels["seed"]))
     if any(list(request.product.levels["seed"]) != first for request in requests):
         raise ValueError("judge.until_decided: the seeds must be the same in all cells")

@@ -101,7 +101,7 @@ class Compared:
         those = [c for c in self.comparisons if c.settings in settings]
         plain = condition.word == "all" or not self.rule.adjusted
         counted = [((c.holds, c.fails) if plain else c.surely)[which] for c in those]
-        overall = beyond(self.overall, self.units, threshold(self.rule.measures[0]))[which]
+        overall = beyond(self.overall, threshold(self.rule.measures[0]))[which]
         return condition.met(sum(counted), len(counted), overall)
 
 
@@ -231,8 +231,8 @@ def judge(given: Comparison, rule: Rule, count: int) -> Comparison:
     if given.neither == 1:  # of which one learns nothing
         return replace(given, effect=effect)
     least = threshold(given.quantity)
-    holds, fails = beyond(effect, given.units, least)
-    return replace(given, effect=effect, holds=holds, fails=fails, surely=beyond(wider, given.units, least))
+    holds, fails = beyond(effect, least)
+    return replace(given, effect=effect, holds=holds, fails=fails, surely=beyond(wider, least))
 
 
 def effect_of(given: Comparison, rule: Rule, confidence: float) -> Interval:
@@ -242,13 +242,9 @@ def effect_of(given: Comparison, rule: Rule, confidence: float) -> Interval:
     return interval_of(given.units, rule, confidence)
 
 
-def beyond(effect: Interval, units: Array, least: float) -> tuple[bool, bool]:
-    """Tell whether an effect is surely beyond what is claimed at least, and whether it surely is not.
-
-    Units that are all exactly what is claimed are no more than that.
-    """
-    equal = len(units) > 0 and bool((units == least).all()) and effect.low == effect.high
-    return bool(effect.low > least), bool(effect.high < least) or equal
+def beyond(effect: Interval, least: float) -> tuple[bool, bool]:
+    """Tell whether an effect is surely beyond what is claimed at least, and whether it surely is not."""
+    return bool(effect.low > least), bool(effect.high < least)
 
 
 def interval_of(units: Array, rule: Rule, confidence: float) -> Interval:

@@ -113,6 +113,9 @@ def without_end(found: Compared) -> Iterator[str]:
     nobody = dict.fromkeys(c.instance for c in found.comparisons if c.neither == 1)
     if nobody:
         yield f"Neither side ever arrives, and nothing is learnt, in {few(list(nobody))}."
+    ties = [c.instance for c in found.comparisons if len(c.units) and not c.units.any() and c.neither < 1]
+    if ties:
+        yield f"Both sides are exactly equal, which leaves it open, in {few(list(dict.fromkeys(ties)))}."
     ends = (-np.inf, np.inf)
     short = [c for c in found.comparisons if len(c.units) and (c.effect.low, c.effect.high) == ends]
     infinite = [c for c in short if found.rule.average == "mean" and np.isinf(c.units).any()]

@@ -80,7 +80,8 @@ def values_of(rule: Rule, evidence: Evidence, axis: str) -> list[Any]:
         settings = compared(rule, evidence).scores[rule.measures[0].name, rule.settings[0]].tried
         return [*(k for k in BUDGETS if k < settings), settings]
     if axis == "steps" and evidence.runs["steps"].nunique() < 2:
-        return [*earlier_steps(evidence, STEP_SHARES), int(evidence.runs["steps"].iloc[0])]
+        earlier = earlier_steps(evidence, STEP_SHARES) if len(evidence.history) else []
+        return [*earlier, int(evidence.runs["steps"].iloc[0])]
     there = sides_of(rule, evidence).runs
     column = "rule" if axis == "optimizer" else axis
     names = there["problem"].astype(str).str.split().str[0] if axis == "problem" else there[column]

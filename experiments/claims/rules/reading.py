@@ -332,7 +332,7 @@ def check(stated: Stated, there: There) -> None:
         check_axis(f"claim.rule.{key}", axis, axes)
     for axis, wanted in rule.where.items():
         if axis not in ("seed", "problem"):
-            check_axis(f"claim.rule.where.{axis}", axis, axes)
+            check_axis("claim.rule.where", axis, axes)
             check_values(f"claim.rule.where.{axis}", wanted, there.values[axis])
     check_values("claim.rule.better", [rule.better], there.values[rule.compare])
     if not rule.than and len(there.values[rule.compare]) < 2:

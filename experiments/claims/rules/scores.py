@@ -373,7 +373,7 @@ def of_widths(table: pd.DataFrame, quantity: Quantity) -> tuple[pd.DataFrame, li
             whole = wide.loc[:, wide.notna().all()]
             lost += wide.shape[1] - whole.shape[1]
             lrs = whole.index.to_numpy(float)
-            found = widths(lrs, sign * whole.to_numpy(float)[:, :, None], quantity.within, kind)
+            found = widths(lrs, sign * whole.to_numpy(float)[:, :, None], quantity.within, kind).round(9)
             rows.append(
                 pd.DataFrame({"problem": problem, "optimizer": side, "seed": whole.columns, "score": -found})
             )

@@ -54,7 +54,8 @@ def is_axis(column: str) -> bool:
 
 def near(word: str, known: list[str] | tuple[str, ...]) -> str:
     """Return in words which names are near one that is not known, or all that there are."""
-    close = get_close_matches(word, known, 3, 0.5)
+    within = [name for name in known if word.lower() in name.lower()] if word else []
+    close = list(dict.fromkeys([*within, *get_close_matches(word, known, 3, 0.5)]))[:4]
     if close:
         return f"near it {'is' if len(close) == 1 else 'are'} {', '.join(close)}"
     return f"there are {', '.join(known) or 'none'}"
