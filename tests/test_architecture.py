@@ -38,7 +38,7 @@ WAY = (
     "claims",
     "reports",
 )
-COMMANDS = ("__main__", "run", "tune", "report", "check", "reproduce", "benchmark")
+COMMANDS = ("__main__", "run", "tune", "report", "check", "judge", "reproduce", "benchmark")
 BESIDE = "command_line"
 """What commands share stands beside the way; rooms that must speak, or stop a command, import from it."""
 

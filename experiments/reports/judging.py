@@ -234,10 +234,8 @@ def looks_at(task: Task, requests: Sequence[Request]) -> list[list[int]]:
     fixed = sum(map(trials_of, requests))
     end = min((most - fixed) // a_seed, LARGEST_SEED)
     if end < len(first):
-        raise ValueError(
-            f"judge.most_runs={most}: the seeds that claim.runs asks for are "
-            f"{len(first) * a_seed + fixed:,} runs already"
-        )
+        asked = counted(len(first) * a_seed + fixed, "run")
+        raise ValueError(f"judge.most_runs={most}: the seeds that claim.runs asks for take {asked} already")
     step = max(len(first), math.ceil(end / MOST_LOOKS))
     counts = [*range(len(first), end, step), end]
     if len(counts) > 1 and counts[-1] - counts[-2] < len(first) and len(counts) > 2:
@@ -371,7 +369,7 @@ def closing(task: Task, evidence: Evidence, command: str) -> Iterator[Part]:
     )
     seeds = spans(evidence.runs["seed"])
     yield Text(
-        f"{counted(len(evidence.runs), 'run')} on seeds {seeds}: `{command}` "
+        f"{counted(len(evidence.runs), 'run')}, seeds {seeds}: `{command}` "
         f"([settings and seeds]({FOLDER}/{name}.csv)). From a table or figure to its runs:"
     )
     yield Text(

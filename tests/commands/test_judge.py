@@ -153,7 +153,7 @@ BAD = [
     (("judge.until_decided=perhaps",), "judge.until_decided must be true or false, got 'perhaps'"),
     (
         ("judge.until_decided=true", "judge.most_runs=10"),
-        "the seeds that claim.runs asks for are 48 runs already",
+        "the seeds that claim.runs asks for take 48 runs already",
     ),
     (
         ("judge.until_decided=true", "claim.rule.average=mean"),
