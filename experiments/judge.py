@@ -56,9 +56,8 @@ def task_of(config: DictConfig) -> Task:
     most = checked_integer("judge.most_runs", config.judge.most_runs, 1, MOST_RUNS)
     if not isinstance(config.judge.until_decided, bool):
         raise ValueError(f"judge.until_decided must be true or false, got {config.judge.until_decided!r}")
-    return Task(
-        stated, Path(str(config.results)), text_of(given), most if config.judge.until_decided else None
-    )
+    grows = most if config.judge.until_decided else None
+    return Task(stated, Path(str(config.results)), text_of(given, grows), grows)
 
 
 def study_of(given: dict[Any, Any]) -> str:
@@ -68,10 +67,11 @@ def study_of(given: dict[Any, Any]) -> str:
     return str(swept_config(prepared([f"+experiment={experiment}"])).study) if experiment else ""
 
 
-def text_of(given: dict[Any, Any]) -> str:
+def text_of(given: dict[Any, Any], most_runs: int | None) -> str:
     """Return what is written down of a claim: all that its verdict hangs on, in a fixed order."""
     rule = {key: given["rule"][key] for key in RULE_KEYS if key in given["rule"]}
     parts = {"statement": given["statement"], "runs": given.get("runs"), "rule": rule}
+    parts["judge"] = {"until_decided": True, "most_runs": most_runs} if most_runs is not None else None
     return OmegaConf.to_yaml(
         OmegaConf.create({key: value for key, value in parts.items() if value is not None})
     )

@@ -1,11 +1,15 @@
 """What a file may say of a claim, and the one line for what it may not."""
 
+import re
 from typing import Any
 
 import pytest
+import yaml
+from command_line import ROOT
 from rules import ADAM_FASTER, rule
 
 from experiments.claims.rules import predicate, read
+from experiments.claims.rules.reading import RULE_KEYS
 from experiments.claims.rules.rule import Condition, Quantity
 
 STATED = {"statement": "So it is.", "rule": ADAM_FASTER}
@@ -144,3 +148,21 @@ def test_the_rule_in_words_says_all_that_it_fixes() -> None:
         "adjusted for their number (Bonferroni)",
     ):
         assert words in said
+
+
+SECTION = (
+    (ROOT / "README.md").read_text(encoding="utf-8").split("## A claim of your own")[1].split("\n## ")[0]
+)
+
+
+def test_the_readme_names_every_key_of_a_rule() -> None:
+    rows = re.findall(r"^\| (`.+?`) \|", SECTION, re.MULTILINE)
+    named = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
+    assert named == set(RULE_KEYS) - {"compare", "better", "than"}  # which its example shows
+
+
+def test_the_example_of_the_readme_is_a_claim() -> None:
+    [example] = re.findall(r"```yaml\n(.*?)```", SECTION, re.DOTALL)
+    stated = read(yaml.safe_load(example), "mine")
+    assert stated.rule.better == "cosine"
+    assert stated.axes == ("optimizer.lr", "steps")

@@ -420,8 +420,18 @@ def test_a_difference_stands_in_a_map_as_a_power_of_ten() -> None:
 
 
 def test_a_map_over_targets_needs_a_target() -> None:
+    evidence = made_up(ahead(1.0))
+    given = {"compare": "optimizer", "better": "adam", "measure": "loss"}
     with pytest.raises(ValueError, match="the rule has no target"):
-        map_table(rule(), made_up(ahead(1.0)), "target", "optimizer.lr")
+        check(
+            read({"statement": "x", "rule": given, "map": ["target", "steps"]}, "x"), there_in(evidence.runs)
+        )
+
+
+def test_each_value_of_a_column_may_be_an_instance() -> None:
+    finding = decided(rule(each="optimizer.lr"), made_up(ahead(1.0), problems=["ackley"], lrs=(0.1, 1.0)))
+    where = ["ackley, optimizer.lr=0.1", "ackley, optimizer.lr=1"]
+    assert finding.tables["The comparisons"]["instance"].tolist() == where
 
 
 # Against what is there

@@ -128,7 +128,7 @@ def test_seeds_are_added_until_it_is_decided_and_no_further(folder: Path, first:
     said = [line for line in ended.err.splitlines() if "seeds: " in line]
     assert said[0] == "[lower] 12 seeds: undecided"
     text = (folder / "results/grown/claims/lower/report.md").read_text(encoding="utf-8")
-    assert f"Seeds were added until the rule decided, in {len(said)} looks." in text
+    assert f"Seeds were added until the rule decided or the runs were used up, in {len(said)} looks." in text
     assert "Lan & DeMets (1983)" in text
     looks = pd.read_csv(folder / "results/grown/claims/lower/tables/lower_looks.csv")
     assert looks["seeds"].tolist()[:2] == [12, 24]

@@ -347,6 +347,8 @@ def check(stated: Stated, there: There) -> None:
         check_measure("measure", quantity.of, there)
     if rule.choose:
         check_measure("choose", rule.choose, there)
+    if "target" in stated.axes and not any(is_target(quantity.name) for quantity in rule.measures):
+        raise ValueError("claim.map=target: the rule has no target; its measure is not the steps to one")
     for axis in stated.axes:
         check_axis("claim.map", axis, tuple(dict.fromkeys((*MAP_AXES, *axes))))
 
