@@ -351,9 +351,9 @@ def said_of(looks: Sequence[Look]) -> str:
     """Say how seeds were added, and why the error rate holds."""
     return (
         "Seeds were added until the rule decided or the runs were used up, in "
-        f"{counted(len(looks), 'look')}. The error rate of all looks together is that of one: it is spent by the "
-        "function of Lan & DeMets (1983) that is like O'Brien and Fleming's bounds, and each look has an interval "
-        "of its own confidence (Jennison & Turnbull, 1989). "
+        f"{counted(len(looks), 'look')}. The error rate of all looks together is that of one: it is spent by "
+        "the function of Lan & DeMets (1983) that is like O'Brien and Fleming's bounds, and each look has an "
+        "interval of its own confidence (Jennison & Turnbull, 1989). "
         "Settings, where there are several, were chosen once, on seeds of the first look."
     )
 
