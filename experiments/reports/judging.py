@@ -16,6 +16,7 @@ from experiments.claims.rules import Stated, There, decided, map_of, predicate, 
 from experiments.claims.rules.comparisons import Compared, compared
 from experiments.claims.rules.finding import verdict
 from experiments.claims.rules.reading import check
+from experiments.claims.rules.rule import AREA
 from experiments.claims.rules.scores import choosing_seeds
 from experiments.figures.parts import Part, Table, Text
 from experiments.grid.experiment import swept_requests
@@ -26,7 +27,7 @@ from experiments.reports.experiments import Grid, grid_of_requests, run_words, s
 from experiments.reports.page import write_text, written
 from experiments.reports.registration import registration_parts
 from experiments.reports.sources import FOLDER, Section, write_sources
-from experiments.request.limits import LARGEST_SEED
+from experiments.request.limits import FIRST_TUNING_SEED
 from experiments.store import MOST_READ, Store
 from experiments.store.registration import Registered, register
 from experiments.tables.coverage import number_list, quoted, spans
@@ -188,7 +189,7 @@ def evidence_of(task: Task, requests: Sequence[Request], words: Sequence[str]) -
     if not requests:
         runs = study_runs(task)
         selections = store.selections()
-        history = history_of(store, runs)
+        history = history_of(store, runs, any(each.name == AREA for each in task.stated.rule.measures))
         return Evidence(runs, history, selections if len(selections) else None)
     grid = grid_of_requests(task.stated.study, requests)
     if not complete(store, grid, requests):
@@ -204,9 +205,9 @@ def complete(store: Store, grid: Grid, requests: Sequence[Request]) -> bool:
         return all(bool(store.has(request.product.cell()).all()) for request in requests)
 
 
-def history_of(store: Store, runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the recorded steps of runs, or none if they are too many to read."""
-    if len(runs) * store.steps_a_run() > MOST_STEPS:
+def history_of(store: Store, runs: pd.DataFrame, needed: bool) -> pd.DataFrame:
+    """Return the recorded steps of runs; none if they are too many to read, unless the rule needs them."""
+    if not needed and len(runs) * store.steps_a_run() > MOST_STEPS:
         return pd.DataFrame({"run": pd.Series(dtype=str), "step": pd.Series(dtype=int)})
     return store.history(runs["run"].astype(str))
 
@@ -232,7 +233,7 @@ def looks_at(task: Task, requests: Sequence[Request]) -> list[list[int]]:
         raise ValueError("judge.until_decided: the seeds must be the same in all cells")
     a_seed = sum((request.most_runs - trials_of(request)) // len(first) for request in requests)
     fixed = sum(map(trials_of, requests))
-    end = min((most - fixed) // a_seed, LARGEST_SEED)
+    end = min((most - fixed) // a_seed, FIRST_TUNING_SEED - 1 - max(first))
     if end < len(first):
         asked = counted(len(first) * a_seed + fixed, "run")
         raise ValueError(f"judge.most_runs={most}: the seeds that claim.runs asks for take {asked} already")
@@ -320,6 +321,19 @@ def write_page(
     return path, row
 
 
+def not_read(task: Task) -> Iterator[Text]:
+    """Yield a line on the runs of a study, taken as it is, that are not read."""
+    if task.stated.runs:
+        return
+    store = Store(task.folder)
+    if old := store.outdated():
+        yield Text(
+            f"{counted(old, 'run of the study is', 'runs of the study are')} of older code and left out."
+        )
+    if store.within(MOST_READ).sample is not None:
+        yield Text(f"The study holds more than {MOST_READ:,} runs: of every setting some seeds are read.")
+
+
 def command_of(task: Task) -> str:
     """Return the command that makes the runs, or says what there is of them."""
     if task.stated.runs:
@@ -367,6 +381,7 @@ def closing(task: Task, evidence: Evidence, command: str) -> Iterator[Part]:
         if task.results == Path("results")
         else f"{task.folder}/claims/{name}"
     )
+    yield from not_read(task)
     seeds = spans(evidence.runs["seed"])
     yield Text(
         f"{counted(len(evidence.runs), 'run')}, seeds {seeds}: `{command}` "

@@ -8,7 +8,7 @@ import pytest
 from command_line import ROOT, Ended, files, here
 
 from experiments.reports.sources import runs_behind
-from experiments.store import Store
+from experiments.store import Store, store
 
 CLAIM = """
 statement: RMSprop ends lower than SGD.
@@ -135,6 +135,19 @@ def test_seeds_are_added_until_it_is_decided_and_no_further(folder: Path, first:
     assert looks["error of an interval"].is_monotonic_increasing
     assert looks["verdict"].tolist()[:-1] == ["undecided"] * (len(looks) - 1)
     assert len(Store(folder / "results/grown").runs()) == looks["runs"].iloc[-1] <= 200
+
+
+def test_runs_of_older_code_are_told(
+    folder: Path, first: Ended, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "old.yaml").write_text(
+        CLAIM.split("runs:")[0] + "rule:" + CLAIM.split("rule:")[1], encoding="utf-8"
+    )
+    monkeypatch.setattr(store, "code_fingerprint", lambda *parts: "another")
+    ended = here(folder, "judge", f"claim={tmp_path / 'old.yaml'}")
+    assert ended.code == 2
+    assert "claim.study=mine: its " in ended.err
+    assert "runs are of older code, and claim.runs does not say which to make" in ended.err
 
 
 BAD = [
