@@ -25,7 +25,7 @@ def median_interval(values: ArrayLike, confidence: float = 0.95) -> Estimate:
     numbers = np.sort(checked(values))
     count = len(numbers)
     below = binom.cdf(np.arange(count), count, 0.5)  # P(so many of them, or fewer, lie below the median)
-    tail = int((below <= (1 - confidence) / 2 + 1e-12).sum())
+    tail = int((below <= (1 - confidence) / 2 * (1 + 1e-9)).sum())
     low, high = (numbers[tail - 1], numbers[count - tail]) if tail else (-np.inf, np.inf)
     note = "" if tail else f"{count} are too few for an interval of this confidence"
     return Estimate(middle(numbers), float(low), float(high), confidence, "order statistics", count, note)

@@ -237,12 +237,18 @@ def looks_at(task: Task, requests: Sequence[Request]) -> list[list[int]]:
     if end < len(first):
         asked = counted(len(first) * a_seed + fixed, "run")
         raise ValueError(f"judge.most_runs={most}: the seeds that claim.runs asks for take {asked} already")
-    step = max(len(first), math.ceil(end / MOST_LOOKS))
-    counts = [*range(len(first), end, step), end]
-    if len(counts) > 1 and counts[-1] - counts[-2] < len(first) and len(counts) > 2:
-        del counts[-2]  # a last look at next to nothing new
     more = range(max(first) + 1, max(first) + 1 + end)
-    return [[*first, *more][:count] for count in counts]
+    return [[*first, *more][:count] for count in looks_of(len(first), end)]
+
+
+def looks_of(first: int, end: int) -> list[int]:
+    """Return how many seeds there are at each look, from ``first`` to ``end``: as many more each time.
+
+    There are at most ``MOST_LOOKS``, and none that adds less than the first has.
+    """
+    step = max(first, math.ceil(end / MOST_LOOKS))
+    counts = list(range(first, end - first + 1, step))
+    return [*counts, end] if counts else [end]
 
 
 def trials_of(request: Request) -> int:

@@ -13,7 +13,7 @@ from experiments.claims.base import Interval
 from experiments.claims.rules.comparisons import Compared, Comparison, judge, together
 from experiments.claims.rules.finding import verdict
 from experiments.inference.spending import levels
-from experiments.reports.judging import settled
+from experiments.reports.judging import MOST_LOOKS, looks_of, settled
 
 LOOKS = (10, 20, 30, 40)
 TRIALS = 300
@@ -92,3 +92,24 @@ def test_it_goes_on_while_a_comparison_is_open(holds: Any, fails: Any, stops: bo
     )
     found = Compared(base, None, {}, single, Interval(0.0, -1.0, 1.0), np.zeros(2))  # type: ignore[arg-type]
     assert settled(found) == stops
+
+
+@pytest.mark.parametrize(
+    ("first", "end", "looks"),
+    [
+        (10, 40, [10, 20, 30, 40]),
+        (8, 25, [8, 16, 25]),
+        (8, 15, [15]),
+        (8, 8, [8]),
+        (9, 83, [9, 18, 27, 36, 45, 54, 63, 72, 83]),
+    ],
+)
+def test_each_look_adds_at_least_what_the_first_has(first: int, end: int, looks: list[int]) -> None:
+    assert looks_of(first, end) == looks
+
+
+def test_there_are_only_so_many_looks() -> None:
+    found = looks_of(5, 100_000)
+    assert len(found) <= MOST_LOOKS + 1
+    assert found[-1] == 100_000
+    assert found == sorted(set(found))

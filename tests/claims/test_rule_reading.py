@@ -52,8 +52,15 @@ def test_yamls_no_is_the_word() -> None:
 
 def test_the_runs_are_words_of_the_run_command() -> None:
     runs = {"suite": "functions", "optimizer": ["sgd", "adam"], "optimizer.lr": 1e-3, "problem.rotate": True}
+    runs |= {"tune.budgets": [1, 4]}
     stated = read({**STATED, "runs": runs}, "mine")
-    words = ("+suite=functions", "optimizer=sgd,adam", "optimizer.lr=0.001", "problem.rotate=true")
+    words = (
+        "+suite=functions",
+        "optimizer=sgd,adam",
+        "optimizer.lr=0.001",
+        "problem.rotate=true",
+        "tune.budgets=[1,4]",
+    )
     assert (stated.runs, stated.study, stated.axes) == (words, "mine", ())
     assert read({**STATED, "study": "other"}, "mine", "third").study == "other"
     assert read(STATED, "mine", "third").study == "third"

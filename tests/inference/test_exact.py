@@ -36,6 +36,12 @@ def test_fewer_than_six_have_no_interval(count: int, has_ends: bool) -> None:
     assert bool(found.note) != has_ends
 
 
+def test_a_confidence_next_to_one_is_not_taken_for_less() -> None:
+    assert median_interval(np.arange(50.0), 1.0).low == -inf
+    assert median_interval(np.arange(50.0), 1 - 1e-15).low == -inf
+    assert median_interval(np.arange(50.0), 1 - 1e-14).low == 0.0
+
+
 def test_infinite_numbers_are_numbers_to_a_median() -> None:
     found = median_interval([1.0] * 6 + [inf] * 2)
     assert (found.value, found.low, found.high) == (1.0, 1.0, inf)

@@ -19,6 +19,7 @@ from experiments.claims.rules.variants import BUDGETS, after, at_target
 from experiments.figures.parts import Picture
 from experiments.tables import target_columns, text
 from experiments.tables.measures import fraction
+from experiments.tuning import best_flags, budget_of
 
 STEP_SHARES = (0.03, 0.1, 0.3)
 MOST_VALUES = 24
@@ -74,6 +75,8 @@ def values_of(rule: Rule, evidence: Evidence, axis: str) -> list[Any]:
     """Return the values of an axis of a map."""
     if axis == "target":
         return [fraction(column) for column in target_columns(evidence.runs)]
+    if axis == "trials" and evidence.selections is not None and len(evidence.selections):
+        return [budget_of(flag) for flag in best_flags(evidence.selections)]
     if axis == "trials":
         settings = compared(rule, evidence).scores[rule.measures[0].name, rule.settings[0]].tried
         return [*(k for k in BUDGETS if k < settings), settings]

@@ -61,6 +61,8 @@ CONDITIONS = ("all", "most", "any", "overall", "never")
 BY_RATIO = ("suboptimality", "grad_norm", "distance", "mse", "best_loss")
 """The columns that are compared by ratios unless a margin is asked for, as are steps to a target."""
 FORMS = "a column of runs, steps to 1e-3, area, robustness or divergence"
+LISTS = ("tune.budgets",)
+"""The keys of the run command whose value is a list, which is no sweep."""
 MAP_AXES = ("steps", "target", "trials")
 """The axes of a map that are no settings: recorded steps, targets that are reached, trials that choose."""
 
@@ -135,7 +137,8 @@ def word(key: str, value: Any) -> str:
         raise ValueError(
             f"claim.runs.{key} must be a value, a list of them, or a sweep as one types it, got {value!r}"
         )
-    return f"{plus}{key}={','.join(text(each, 12) for each in listed)}"
+    joined = ",".join(text(each, 12) for each in listed)
+    return f"{plus}{key}={f'[{joined}]' if key in LISTS else joined}"
 
 
 def axes_of(given: Any) -> tuple[str, ...]:
