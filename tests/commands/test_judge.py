@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from command_line import ROOT, Ended, files, here
 
+from experiments.reports import judging
+from experiments.reports.experiments import ExperimentFailed
 from experiments.reports.sources import runs_behind
 from experiments.store import Store, store
 
@@ -101,13 +103,13 @@ def test_again_it_runs_nothing_and_says_the_same(judge: Judge, folder: Path, fir
 
 
 def test_a_changed_rule_is_told_with_what_is_older(judge: Judge, folder: Path) -> None:
-    assert judge("claim.rule.factor=1.5").code == 0
+    assert judge("claim.rule.factor=1.5", "claim.map=null").code == 0
     text = page(folder)
     assert "when all of these 48 runs were there, perhaps with them in view" in text
     assert "**The rule was changed.**" in text
     assert "+   factor: 1.5" in text
     assert len(files(folder / "results/mine/rules")) >= 2
-    more = judge("claim.rule.factor=1.5", "claim.runs.seed=range(0,13)")
+    more = judge("claim.rule.factor=1.5", "claim.map=null", "claim.runs.seed=range(0,13)")
     assert more.code == 0, more.err
     assert "when 48 of these 52 runs were there already; the others are younger" in page(folder)
 
@@ -135,6 +137,23 @@ def test_seeds_are_added_until_it_is_decided_and_no_further(folder: Path, first:
     assert looks["error of an interval"].is_monotonic_increasing
     assert looks["verdict"].tolist()[:-1] == ["undecided"] * (len(looks) - 1)
     assert len(Store(folder / "results/grown").runs()) == looks["runs"].iloc[-1] <= 200
+
+
+def test_the_rule_is_written_down_before_anything_runs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen: list[str] = []
+
+    def fails(name: str, words: list[str]) -> None:
+        seen.extend(files(tmp_path))
+        raise ExperimentFailed(f"the experiment {name} failed")
+
+    monkeypatch.setattr(judging, "run_words", fails)
+    ended = here(tmp_path, "judge", f"claim={folder / 'claims' / 'lower.yaml'}")
+    assert (ended.code, ended.err) == (2, "error: the experiment lower failed\n")
+    [rule] = seen
+    assert rule.startswith("results/mine/rules/lower-")
+    assert "there: []" in (tmp_path / rule).read_text(encoding="utf-8")
 
 
 def test_runs_of_older_code_are_told(
@@ -233,9 +252,10 @@ def test_a_claim_begins_with_its_question_and_its_command(path: Path) -> None:
 @pytest.mark.parametrize("name", ["adam_is_faster", "cosine_ends_lower", "momentum_is_robust"])
 def test_the_examples_are_taken(tmp_path: Path, name: str) -> None:
     """On few runs, and as far as to a verdict."""
-    few = ["claim.runs.seed=0,1", "claim.runs.steps=3", "claim.runs.optimizer.lr=0.01,0.1", "claim.map=null"]
-    problem = {"adam_is_faster": "booth", "momentum_is_robust": "quadratic_bowl"}.get(name)
-    few += [f"claim.runs.problem={problem}"] if problem else ["claim.runs.problem.data=wine"]
-    ended = here(tmp_path, "judge", f"+claim={name}", *few)
+    few = ["seed=0,1", "steps=3", "optimizer.lr=0.01,0.1", "engine=numpy", "record.points=2"]
+    few += ["problem=quadratic"] if name == "adam_is_faster" else []
+    few += ["problem.data=wine"] if name == "cosine_ends_lower" else []
+    words = [f"claim.runs.{word}" for word in few]
+    ended = here(tmp_path, "judge", f"+claim={name}", *words, "claim.map=null")
     assert ended.code == 0, ended.err
     assert "too few for an interval" in ended.out or "nothing is learnt" in ended.out
