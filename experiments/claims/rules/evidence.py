@@ -166,10 +166,10 @@ def what_would_decide(found: Compared) -> str:
     parts = ["Undecided."]
     if finite:
         most, where = max(finite, key=lambda pair: pair[0])
+        place = "" if rule.paired == "instance" else f" on {where.instance}"
         parts.append(
             "To decide with probability 0.8, were the effects as they are seen, takes about "
-            f"{counted(int(most), word)}; there are {len(where.units)} on {where.instance}, against "
-            f"{where.against}."
+            f"{counted(int(most), word)}; there are {len(where.units)}{place}, against {where.against}."
         )
     if even:
         parts.append(f"No number of {word}s would where what is seen is as even as on {few(even)}.")
