@@ -18,6 +18,7 @@ COMMANDS = {
     ),
     "report": ("tables, figures and comparisons of a study", "study=default"),
     "check": ("what a study holds, and whether it is sound", "study=default"),
+    "judge": ("a claim of your own, decided by a rule", "+claim=adam_is_faster"),
     "merge": ("one study made of several", "study=first,second into=both"),
     "diff": ("two studies beside each other", "study=first,second"),
     "prune": ("what a study can do without, named, then removed", "study=default"),

@@ -14,6 +14,7 @@ from experiments.plugins.state import words as plugin_words
 from experiments.request.checks import checked_study
 from experiments.store import MOST_READ, Store
 from experiments.store.audit import OLD, Audit, audit
+from experiments.store.registration import RULES
 from experiments.tables.coverage import NOTHING, Where, missing_instances
 from experiments.tables.distinct import distinct
 from experiments.tuning.protocol import budgets, split
@@ -123,9 +124,10 @@ def wrong(found: Audit) -> Iterator[str]:
 
 def repaired(store: Store, found: Audit) -> str:
     """Set aside what is bad and what is left over, and say how much that was."""
-    bad = {(fault.kind == "selections", fault.name) for fault in found.faults}
-    for is_selection, name in sorted(bad):
-        store.set_aside(name, ["selections"] if is_selection else ["runs", "history"])
+    alone = ("selections", RULES)  # of the others a pair goes
+    bad = {(fault.kind if fault.kind in alone else "", fault.name) for fault in found.faults}
+    for kind, name in sorted(bad):
+        store.set_aside(name, [kind] if kind else ["runs", "history"])
     for file in found.left_over:
         store.set_aside(file.name, [str(file.parent.relative_to(store.folder))])
     place = store.folder / "set_aside"

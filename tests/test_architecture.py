@@ -43,8 +43,8 @@ WAY = (
     "reports",
 )
 COMMANDS = (
-    *("__main__", "run", "tune", "report", "check", "merge", "diff", "prune", "export", "reproduce"),
-    *("new", "contracts", "benchmark"),
+    *("__main__", "run", "tune", "report", "check", "judge", "merge", "diff", "prune", "export"),
+    *("reproduce", "new", "contracts", "benchmark"),
 )
 BESIDE = "command_line"
 """What commands share stands beside the way; rooms that must speak, or stop a command, import from it."""

@@ -1,4 +1,7 @@
-"""The claims, each in a file of its own; every file in this folder is registered."""
+"""The claims, each in a file of its own; every file in this folder is registered.
+
+``rules/`` decides those without code, which a file of conf/claim states.
+"""
 
 from importlib import import_module
 from pkgutil import iter_modules

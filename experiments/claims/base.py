@@ -233,6 +233,7 @@ def over_seeds(
     *,
     at_once: bool = False,
     resamples: int | None = None,
+    confidence: float = 0.95,
 ) -> Interval:
     """Return a statistic of the seeds with a percentile bootstrap interval (Efron, 1979).
 
@@ -242,6 +243,7 @@ def over_seeds(
     statistic may be infinite, and then so may be an end of the interval. ``resamples`` is
     how many draws there are, if not ``RESAMPLES``.
     """
+    tail_percent = round(50 * (1 - confidence), 9)
     count = resamples or RESAMPLES
     draws = np.random.default_rng(0).integers(0, seeds, (count, seeds))
     everything = np.arange(seeds)
@@ -251,9 +253,9 @@ def over_seeds(
         else:
             value, drawn = float(statistic(everything)), np.array([float(statistic(draw)) for draw in draws])
     if np.isfinite(drawn).all():
-        low, high = np.percentile(drawn, [2.5, 97.5])
+        low, high = np.percentile(drawn, [tail_percent, 100 - tail_percent])
     else:  # nothing lies between a number and infinity
-        tail = count // 40
+        tail = int(count * tail_percent / 100)
         low, high = np.sort(drawn)[[tail, -1 - tail]]
     return Interval(value, float(low), float(high))
 

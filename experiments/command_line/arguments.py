@@ -10,19 +10,22 @@ from dataclasses import fields
 from difflib import get_close_matches
 from functools import cache
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.utils import get_args_parser
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from yaml import YAMLError
 
 from experiments.command_line.help import CONF as CONF
 from experiments.grid.axes import SPACED, listed, quoted
 from experiments.plugins.layout import there_are
 from experiments.plugins.state import PLACES
-from experiments.request.settings import kinds
+from experiments.request.settings import LABEL, kinds
 from optim import OPTIMIZERS
 from optim.base import Optimizer
 from optim.schedules import SCHEDULES
@@ -41,7 +44,7 @@ PLAIN_NAME = re.compile(
 )
 """The names and paths of studies that Hydra reads as they are."""
 ONE_VALUE = re.compile(
-    r"hydra\b.*|study|results|jobs|dry_run|fail_fast|experiment|suite|contenders"
+    r"hydra\b.*|study|results|jobs|dry_run|fail_fast|experiment|suite|contenders|claim"
 )  # even in these
 
 
@@ -52,6 +55,9 @@ def ready(arguments: Sequence[str], config_name: str) -> list[str]:
         ValueError: an option, or a key or value of an override, that cannot be; in one line.
         HydraException: an override that is not of Hydra's grammar.
     """
+    if config_name == "judge":
+        check_given_once([argument for argument in arguments if "=" in argument], False, config_name)
+        arguments = claim_words(arguments)
     arguments = [re.sub(rf"^(\+*optimizer\.(search\.)?){LONG_RATE}\b", r"\1lr", a) for a in arguments]
     arguments = [as_list(argument, config_name) for argument in arguments]
     overrides = overrides_among(arguments)
@@ -81,6 +87,50 @@ def as_list(argument: str, config_name: str) -> str:
         return argument
     names = [name if PLAIN_NAME.fullmatch(name) else quoted(name) for name in text.split(",") if name]
     return f"study=[{','.join(names)}]"
+
+
+CLAIM_PART = re.compile(r"\+*(claim\.(?:runs|rule\.where))\.([\w.]+)=(.*)", re.DOTALL)
+"""An override of a key of a claim that may have dots in it, which Hydra sets by their mapping alone."""
+
+
+def claim_words(arguments: Sequence[str]) -> list[str]:
+    """Return what was typed of a claim as Hydra is to have it; what its file lacks may be added.
+
+    Raises:
+        ValueError: as ``claim_word``.
+    """
+    inner = [found for argument in arguments if (found := CLAIM_PART.fullmatch(argument))]
+    others = [claim_word(argument) for argument in arguments if not CLAIM_PART.fullmatch(argument)]
+    parts: dict[str, list[str]] = {}
+    for found in inner:
+        parts.setdefault(found[1], []).append(f"{found[2]}:{quoted(found[3])}")
+    return [*others, *(f"++{key}={{{','.join(pairs)}}}" for key, pairs in parts.items())]
+
+
+def claim_word(argument: str) -> str:
+    """Return a word that names a claim as Hydra is to have it: a file anywhere becomes an option.
+
+    Raises:
+        ValueError: the file cannot be read, or holds no keys and values.
+    """
+    key, _, text = argument.partition("=")
+    if key.lstrip("+").startswith("claim."):
+        return f"++{argument.lstrip('+')}"
+    if key.lstrip("+") != "claim":
+        return argument
+    path = Path(text)
+    if not (path.suffix in (".yaml", ".yml") or len(path.parts) > 1):
+        return f"+claim={text}"
+    try:
+        content = OmegaConf.load(path)
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        said = getattr(error, "strerror", None) or " ".join(f"{error}".split())
+        raise ValueError(f"{argument}: the file cannot be read: {said}") from None
+    if not isinstance(content, DictConfig) or not LABEL.fullmatch(path.stem):
+        needs = "a name of letters, digits, _ or -, and keys with values in it"
+        raise ValueError(f"{argument}: the file of a claim must have {needs}")
+    ConfigStore.instance().store(group="claim/file", name=path.stem, node=content, package="claim")
+    return f"+claim=file/{path.stem}"
 
 
 def without_plus(override: str, known: Sequence[str]) -> str:
@@ -121,14 +171,14 @@ def check_key(override: str, config_name: str) -> None:
 
 def check_choice(override: str) -> None:
     """Raise ValueError if a group is to be chosen by what is no name, or several experiments at once."""
-    group = re.match(r"\+{0,2}(optimizer|schedule|problem|experiment|suite|contenders)=", override)
+    group = re.match(r"\+{0,2}(optimizer|schedule|problem|experiment|suite|contenders|claim)=", override)
     if not group:
         return
     choice = parsed(override)
     for value in listed(choice):
         if not isinstance(value, str):
             raise ValueError(unknown_choice(group[1], "null" if value is None else f"{value}"))
-    if group[1] in ("experiment", "suite", "contenders") and choice.is_sweep_override():
+    if group[1] in ("experiment", "suite", "contenders", "claim") and choice.is_sweep_override():
         raise ValueError(f"{override}: one {group[1]} at a time; run the command once for each")
 
 
@@ -231,6 +281,7 @@ def unknown_key(override: str, config_name: str) -> str:
         words = f"near it are {', '.join(near)}" if near else f"there are {', '.join(known)}"
         return f"{override}: no {group} has {name}; {words}"
     chosen = [*registries, "+experiment", "+suite", "+contenders"] if "optimizer" in groups else []
+    chosen += ["+claim"] if config_name == "judge" else []
     plain = [str(key) for key in config if key not in ("defaults", "hydra", *GROUPS, *FILLED_IN)]
     return f"{override}: there is no such key; there are {', '.join([*chosen, *plain])}"
 

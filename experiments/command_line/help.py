@@ -14,7 +14,7 @@ from experiments.plugins.state import PLACES
 ENDS = "hydra"  # the part of a configuration that is Hydra's own
 NOT_TYPED = {"batch"}
 GRID = (*CLASSES, "experiment", "suite", "contenders")
-CHOSEN = {"config": GRID, "tune": GRID, "contracts": CLASSES}
+CHOSEN = {"config": GRID, "tune": GRID, "contracts": CLASSES, "judge": ("claim",)}
 """The groups of which a command lists what there is."""
 
 EXAMPLES = {
@@ -30,6 +30,11 @@ EXAMPLES = {
     ),
     "report": ("study=tuned", "study=tuned measure=accuracy", "study=tuned factor=1.5"),
     "check": ("study=tuned", "study=tuned repair=true", "study=tuned results=/elsewhere/results"),
+    "judge": (
+        "+claim=adam_is_faster",
+        "claim=path/to/claim.yaml claim.rule.factor=1.5",
+        "+claim=cosine_ends_lower judge.until_decided=true judge.most_runs=2000",
+    ),
     "merge": (
         "study=first,second into=both",
         "study=laptop,../server/results/laptop into=both",

@@ -101,6 +101,8 @@ def draw_panel(ax: Axes, part: pd.DataFrame, x: str, y: str, norm: LogNorm) -> N
 
 def label_powers(ax: Axes, values: pd.Index) -> None:
     """Label the powers of ten on the y axis, if there are three or more."""
+    if pd.api.types.is_string_dtype(values):
+        return
     with np.errstate(divide="ignore", invalid="ignore"):
         exponents = np.log10(values.to_numpy(dtype=float))
     places = np.flatnonzero(np.isfinite(exponents) & np.isclose(exponents, np.round(exponents)))

@@ -138,6 +138,8 @@ def label_cells(ax: Axes, axis: str, values: pd.Index, most: int) -> None:
 
 def round_places(values: pd.Index) -> list[int]:
     """Return where zero and the powers of ten stand, if there are two or more."""
+    if pd.api.types.is_string_dtype(values):
+        return []
     with np.errstate(divide="ignore"):
         exponents = np.log10(values.to_numpy(dtype=float))
     places = np.flatnonzero(np.isinf(exponents) | np.isclose(exponents, np.round(exponents)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.global_hydra import GlobalHydra
@@ -11,6 +12,7 @@ from omegaconf import DictConfig
 from experiments.grid.plan import Planner
 from experiments.grid.request import Request
 
+HYDRAS_OWN = ("hydra.", "hydra/")
 FILES = Path(__file__).parent.parent.parent / "conf" / "experiment"
 
 
@@ -20,12 +22,28 @@ def question_of(experiment: str) -> str:
 
 
 def config_of(experiment: str) -> DictConfig:
-    loader = GlobalHydra.instance().config_loader()
-    return loader.load_configuration("config", [f"+experiment={experiment}"], RunMode.MULTIRUN)
+    """Return the configuration of an experiment's file, without its sweep."""
+    return swept_config([f"+experiment={experiment}"])
 
 
 def requests_of(experiment: str) -> list[Request]:
     """Return what the sweep of an experiment's file asks for."""
+    return swept_requests([f"+experiment={experiment}"])
+
+
+def swept_config(words: Sequence[str]) -> DictConfig:
+    """Return the configuration of these words of the run command, without what they sweep."""
     loader = GlobalHydra.instance().config_loader()
-    requests: list[Request] = Planner(config_of(experiment), loader).plan([f"+experiment={experiment}"])
+    return loader.load_configuration("config", list(words), RunMode.MULTIRUN)
+
+
+def swept_requests(words: Sequence[str]) -> list[Request]:
+    """Return what these words of the run command ask for.
+
+    Raises:
+        ValueError, HydraException, OmegaConfBaseException: it cannot be.
+    """
+    loader = GlobalHydra.instance().config_loader()
+    task = [word for word in words if not word.startswith(HYDRAS_OWN)]
+    requests: list[Request] = Planner(swept_config(words), loader).plan(task)
     return requests

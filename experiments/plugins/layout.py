@@ -11,7 +11,7 @@ from pathlib import Path
 CONF = Path(__file__).parent.parent.parent / "conf"
 CLASSES = ("optimizer", "schedule", "problem")
 """The groups of which a part is a Python file, which registers a class, and a YAML file, its defaults."""
-LISTS = ("suite", "experiment", "contenders")
+LISTS = ("suite", "experiment", "contenders", "claim")
 """The groups of which a part is a YAML file alone."""
 GROUPS = (*CLASSES, *LISTS)
 ROOT = "lane_plugins"

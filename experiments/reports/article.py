@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import filecmp
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -166,6 +166,15 @@ def short_parts(verdicts: pd.DataFrame) -> Iterator[Part]:
 
 def claim_parts(claim: Claim, finding: Finding, evidence: Evidence, before: str = "") -> Iterator[Part]:
     """Yield the section of one claim."""
+    drawn = PICTURES[claim.id](evidence) if claim.id in PICTURES else ()
+    yield from decided_parts(claim, finding, evidence, drawn, before)
+    yield rerun(claim.id, claim.experiment, evidence)
+
+
+def decided_parts(
+    claim: Claim, finding: Finding, evidence: Evidence, drawn: Iterable[Part], before: str = ""
+) -> Iterator[Part]:
+    """Yield how a claim was decided: verdict, rule, effect, pictures, tables, what the verdict hangs on."""
     yield Text(f"## {claim.id}: {claim.statement}")
     yield Text(f"**Verdict: {finding.verdict}.** {finding.said}")
     yield Text(f"The rule: {claim.predicate}")
@@ -174,7 +183,7 @@ def claim_parts(claim: Claim, finding: Finding, evidence: Evidence, before: str 
         yield Text(f"Changed after a first look: {claim.revised}")
     effect = {"value": finding.effect.value, "low": finding.effect.low, "high": finding.effect.high}
     yield Table(f"{claim.id}_effect", "The effect", pd.DataFrame([{**effect, "unit": finding.unit}]))
-    yield from PICTURES[claim.id](evidence) if claim.id in PICTURES else ()
+    yield from drawn
     for title, frame in finding.tables.items():
         yield Table(f"{claim.id}_{file_name(title)}", title, frame, finding.read.get(title))
     if evidence.selections is not None and before:
@@ -186,7 +195,6 @@ def claim_parts(claim: Claim, finding: Finding, evidence: Evidence, before: str 
     if finding.variants:
         title = f"The verdict, which is {finding.verdict}, when one choice is made otherwise"
         yield Table(f"{claim.id}_sensitivity", title, finding.sensitivity.table)
-    yield rerun(claim.id, claim.experiment, evidence)
 
 
 def without_numbers(runs: pd.DataFrame, most: int = 6) -> Iterator[Text]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 from experiments.claims import Evidence
 from experiments.command_line.signals import APART
 from experiments.grid.experiment import config_of, requests_of
+from experiments.grid.request import Request
+from experiments.plugins.state import words as plugin_words
 from experiments.request.limits import FIRST_TUNING_SEED
 from experiments.request.product import Product
 from experiments.request.settings import is_hyperparameter
@@ -85,9 +88,14 @@ def say(line: str) -> None:
 def grid_of(experiment: str) -> Grid:
     """Return what an experiment's file asks for."""
     config, requests = config_of(experiment), requests_of(experiment)
+    return grid_of_requests(config.study, requests)
+
+
+def grid_of_requests(study: str, requests: Sequence[Request]) -> Grid:
+    """Return what the requests of a study ask for."""
     ids = frozenset(run for request in requests for run in request.product.cell().runs["run"])
-    searched = tuple(asked_of(request.product) for request in requests) if config.tune.trials else ()
-    return Grid(config.study, ids, searched)
+    tuned = requests[0].settings["tune"]["trials"]
+    return Grid(study, ids, tuple(asked_of(request.product) for request in requests) if tuned else ())
 
 
 def asked_of(product: Product) -> dict[str, Sequence[Any]]:
@@ -128,8 +136,17 @@ def run_experiment(name: str, results: Path, alone: bool) -> None:
 
     One core each, as many at once as there are cores; one that runs ``alone`` takes all cores.
     """
-    arguments = ["-m", "experiments.run", "-m", f"+experiment={name}", f"results={results}"]
-    arguments += [] if alone else ["hydra/launcher=basic"]
+    launcher = [] if alone else ["hydra/launcher=basic"]
+    run_words(name, [f"+experiment={name}", f"results={results}", *launcher])
+
+
+def run_words(name: str, words: Sequence[str]) -> None:
+    """Run the run command with these words, as a user would, and pass its progress on under a name.
+
+    Raises:
+        ExperimentFailed: it did.
+    """
+    arguments = ["-m", "experiments.run", "-m", *words, *plugin_words()]
     with subprocess.Popen(
         [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **APART
     ) as process:
@@ -137,5 +154,5 @@ def run_experiment(name: str, results: Path, alone: bool) -> None:
         for line in process.stderr:
             say(f"[{name}] {line.rstrip()}")
     if process.returncode:
-        raise ExperimentFailed(f"the experiment {name} failed; python {' '.join(arguments)} shows why")
+        raise ExperimentFailed(f"the experiment {name} failed; python {shlex.join(arguments)} shows why")
     say(f"[{name}] done")

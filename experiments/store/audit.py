@@ -23,6 +23,7 @@ from experiments.store import Store
 from experiments.store.absent import Absent, absent_among
 from experiments.store.columns import as_frame
 from experiments.store.parquet import Damaged, metadata_of, one_line, read_table, readable
+from experiments.store.registration import RULES, rule_faults
 from experiments.store.seal import check_pages
 from experiments.store.store import PRUNED, file_name, footer_of
 from experiments.wording import counted
@@ -112,6 +113,7 @@ def audit(store: Store) -> Audit:
         *(fault for each in examined for fault in each.faults),
         *contradictions,
         *(fault for file in selections for fault in selection_faults(file)),
+        *(Fault(RULES, name, what) for name, what in rule_faults(store.folder)),
     ]
     versions = {key: Counter[str]() for key in VERSIONS}
     studies = Counter[str]()
@@ -242,7 +244,7 @@ def selection_faults(file: Path) -> Iterator[Fault]:
 
 def left_over(folder: Path) -> Iterator[Path]:
     """Yield the temporary files and the marks that commands have left which were killed some time ago."""
-    for place in (folder, *(folder / kind for kind in KINDS)):
+    for place in (folder, *(folder / kind for kind in (*KINDS, RULES))):
         yield from filter(is_old, sorted([*place.glob(".*.tmp"), *place.glob(".stop-*")]))
 
 
