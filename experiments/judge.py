@@ -34,7 +34,7 @@ def judge(config: DictConfig) -> Path:
     finding = found.finding
     print(f"{task.stated.name}: {finding.verdict}, {finding.effect} ({finding.unit})")
     print(finding.said)
-    print(f"report written to {found.page}")
+    print(f"report written to {found.page} and, to send, {found.page.with_suffix('.html')}")
     return found.page
 
 

@@ -22,11 +22,13 @@ from experiments.figures.parts import Part, Table, Text
 from experiments.grid.experiment import swept_requests
 from experiments.grid.request import Request
 from experiments.inference.spending import levels
+from experiments.plugins.state import words as plugin_words
 from experiments.reports.article import decided_parts, verdict_table
 from experiments.reports.experiments import Grid, grid_of_requests, run_words, say
+from experiments.reports.html import folds, sources_fold, write_folds
 from experiments.reports.page import write_text, written
 from experiments.reports.registration import registration_parts
-from experiments.reports.sources import FOLDER, Section, write_sources
+from experiments.reports.sources import FOLDER, INDEX, Section, write_sources
 from experiments.request.limits import FIRST_TUNING_SEED
 from experiments.store import MOST_READ, Store
 from experiments.store.registration import Registered, register
@@ -322,6 +324,8 @@ def write_page(
     ]
     path = write_text(folder, [written(folder, part) for part in parts])
     write_sources(folder, [Section(stated.name, stated.study, command, evidence.runs, parts)])
+    runs = sources_fold(folder, pd.read_csv(folder / INDEX))
+    write_folds(folder, stated.statement, [*folds(parts, folder), runs])
     row = verdict_table([(claim, finding, stated.study)])
     row.to_csv(folder / "claims.csv", index=False, float_format="%.6g")
     return path, row
@@ -343,7 +347,7 @@ def not_read(task: Task) -> Iterator[Text]:
 def command_of(task: Task) -> str:
     """Return the command that makes the runs, or says what there is of them."""
     if task.stated.runs:
-        return f"python -m experiments.run -m {' '.join(map(quoted, task.words))}"
+        return f"python -m experiments.run -m {' '.join(map(quoted, [*task.words, *plugin_words()]))}"
     return f"python -m experiments.report study={task.stated.study}"
 
 

@@ -168,7 +168,8 @@ def test_reproduce_runs_the_experiment_and_says_where_to_look(reproduced: tuple[
         "[fit] done",
         "deciding fit",
     ]
-    assert ended.out.splitlines()[-1] == "report written to results/article/report.md"
+    said = "report written to results/article/report.md and, to send, results/article/report.html"
+    assert ended.out.splitlines()[-1] == said
     assert len(Store(folder / "results" / "fit").runs()) == 150
 
 
