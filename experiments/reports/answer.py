@@ -170,7 +170,10 @@ def behind(field: Field, second: pd.Series) -> str:
     """Return in words how far the next one is behind the leader."""
     name, (value, low, high) = second["optimizer"], second[[against_name(field), "low", "high"]]
     if is_difference(field.measure):
-        return f"The next, {name}, has a {field.measure} lower by {-value:.3g} [{-high:.3g}, {-low:.3g}]."
+        words = measure_words(field)
+        return (
+            f"The next, {name}, is {value:.3g} [{low:.3g}, {high:.3g}] below it in {words} (median over all)."
+        )
     return f"The next, {name}, has {value:.3g} [{low:.3g}, {high:.3g}] times its {measure_words(field)}."
 
 
