@@ -294,4 +294,6 @@ def which_seeds(parts: Split) -> str:
     """Return in words which seeds are shown, and whether they also chose."""
     if parts.by_the_same_runs:
         return "the runs that chose are those that are shown, which flatters whoever had more settings"
+    if not parts.uniform:
+        return "which seeds choose and which are shown is not the same for all: the table `seeds` has them"
     return f"the seeds that chose are others than the {words(spans(parts.shown['seed']))} that are shown"

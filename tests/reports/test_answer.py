@@ -135,6 +135,12 @@ def test_uneven_numbers_of_settings_are_told() -> None:
     assert "which is uneven: adam 2, rmsprop 2 and sgd 1" in said
 
 
+def test_uneven_seeds_are_not_said_to_be_alike() -> None:
+    runs = study(BOWLS)
+    said, _ = answered(runs[(runs["optimizer"] != "sgd") | (runs["seed"] == 8)])
+    assert "is not the same for all: the table `seeds` has them" in said
+
+
 ACCURACIES: Costs = {"adam": [0.9, 0.8, 0.95, 0.9, 0.85, 0.92], "sgd": [0.8, 0.75, 0.9, 0.85, 0.8, 0.9]}
 
 

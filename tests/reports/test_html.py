@@ -25,6 +25,7 @@ from experiments.reports.html.libraries import inside_script
 from experiments.store import Store
 
 DPI = 40
+DRAWN = "return [...document.querySelectorAll('.chart')].every((p) => p.dataset.state === 'drawn')"
 PATIENCE = 60  # seconds
 QUIET = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -87,7 +88,7 @@ def wait(browser: Chrome, condition: str) -> None:
 
 def unfold(browser: Chrome) -> None:
     browser.execute_script("for (const each of document.querySelectorAll('main > details')) each.open = true")
-    wait(browser, "return [...document.querySelectorAll('.chart')].every((p) => p.dataset.state === 'drawn')")
+    wait(browser, DRAWN)
 
 
 def count(browser: Chrome, selector: str) -> int:
@@ -214,6 +215,16 @@ def brightness(color: str) -> float:
 
 def contrast(first: float, second: float) -> float:
     return (max(first, second) + 0.05) / (min(first, second) + 0.05)
+
+
+def test_in_print_sections_stand_open_with_their_figures_drawn(browser: Chrome, studies: Path) -> None:
+    opened(browser, studies, "full")
+    wait(browser, DRAWN)
+    browser.execute_script("window.dispatchEvent(new Event('beforeprint'))")
+    folded = "return [...document.querySelectorAll('main > details')].filter((d) => !d.open).map((d) => d.id)"
+    assert browser.execute_script(folded) == ["runs"]
+    pdf = browser.execute_cdp_cmd("Page.printToPDF", {})
+    assert len(pdf["data"]) > 100_000
 
 
 def test_a_keyboard_opens_a_section(browser: Chrome, studies: Path) -> None:

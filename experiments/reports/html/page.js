@@ -16,8 +16,11 @@ async function draw(place) {
   if (place.dataset.state) return;
   place.dataset.state = "drawing";
   const specification = JSON.parse(place.nextElementSibling.textContent);
-  // Charts above one another are given their width; one alone takes that of its place by itself.
-  for (const part of specification.vconcat ?? []) part.width = Math.max(place.clientWidth - 90, 200);
+  // Charts above one another are given their width; one alone takes that of its place, if that is in view.
+  const width = document.querySelector("main").clientWidth;
+  for (const part of specification.vconcat ?? []) part.width = Math.max(width - 90, 200);
+  if (!place.checkVisibility() && specification.width === "container")
+    Object.assign(specification, { width, autosize: { type: "fit", contains: "padding" } });
   await window.vegaEmbed(place, specification, {
     config: look(),
     renderer: "svg",
@@ -65,3 +68,9 @@ for (const table of document.querySelectorAll("table.data")) {
   });
 }
 document.documentElement.dataset.ready = "yes";
+
+// The others are drawn while nothing else is to be done, so that they are there for print.
+for (const place of document.querySelectorAll(".chart")) {
+  await new Promise((resolve) => (window.requestIdleCallback ?? setTimeout)(resolve));
+  await draw(place);
+}
