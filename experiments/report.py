@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from experiments import tables
 from experiments.command_line.command import bad_input_ends_here, command, disk_errors_end_here, fail
 from experiments.command_line.terminal import closing_table
-from experiments.figures.parts import Part, Picture
+from experiments.figures.parts import Part, Picture, Table
 from experiments.plugins.state import words as plugin_words
 from experiments.reports.html import Fold, listed, runs_fold, write_document
 from experiments.reports.page import write_page
@@ -56,7 +56,10 @@ def behind(store: Store, runs: pd.DataFrame, parts: Sequence[Part], config: Dict
     known = tables.numbered(tables.labelled(runs))
     drawn = [part.runs for part in parts if isinstance(part, Picture) and part.name in ONE_BY_ONE]
     shown = known[known["run"].isin(pd.concat([runs.head(0), *drawn])["run"])]
-    listing = listed(store, known, shown, config.measure, (f"study={config.study}", *plugin_words()))
+    told = [part.shown for part in parts if isinstance(part, Table) and part.shown is not None]
+    linked = pd.concat([known.head(0), *told])["setting"]
+    where = (f"study={config.study}", *plugin_words())
+    listing = listed(store, known, shown, linked, config.measure, where)
     return runs_fold(listing, known["setting"].nunique())
 
 

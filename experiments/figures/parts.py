@@ -19,12 +19,20 @@ class Text:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its caption; ``name`` is that of its files; ``runs`` it was made from, if not from all."""
+    """A table with its caption.
+
+    Attributes:
+        name: that of its files.
+        runs: those that it was made from, if not from all of its section.
+        shown: those at the settings that its rows tell of, a setting for each problem and optimizer, if
+            they are not all that it was made from.
+    """
 
     name: str
     caption: str
     frame: pd.DataFrame
     runs: pd.DataFrame | None = None
+    shown: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)

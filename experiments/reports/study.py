@@ -175,7 +175,7 @@ def table_parts(
     yield Text(how_chosen(by_use, measure))
     yield from uneven_parts(runs, by_use, chosen, measure)
     yield Table("settings", "What varies", tables.settings(runs))
-    yield Table("best_settings", f"Best setting by median {measure}", tables.noted(chosen, none))
+    yield Table("best_settings", f"Best setting by median {measure}", tables.noted(chosen, none), shown=best)
     yield Table(
         "steps_to_targets",
         "Median steps until the suboptimality is that fraction of its start, at the best settings",

@@ -138,6 +138,19 @@ def test_a_point_leads_to_its_setting_and_a_line_to_its_run(browser: Chrome, stu
     assert entry.is_displayed()
 
 
+def test_a_row_of_a_table_leads_to_its_setting(browser: Chrome, studies: Path) -> None:
+    opened(browser, studies, "full")
+    unfold(browser)
+    link = browser.find_element(By.CSS_SELECTOR, "#table-best_settings tbody a")
+    row = link.find_element(By.XPATH, "ancestor::tr").text
+    browser.execute_script("arguments[0].click()", link)
+    wait(browser, "return location.hash.startsWith('#setting-')")
+    entry = browser.find_element(By.CSS_SELECTOR, str(browser.execute_script("return location.hash")))
+    assert entry.get_attribute("open")
+    optimizer, _, problem = entry.text.partition(":")[0].partition(" on ")
+    assert row.startswith(f"{problem} {optimizer} ")
+
+
 def clicked(browser: Chrome, mark: str) -> WebElement:
     """Click on a mark of a chart and return the element that it leads to."""
     browser.execute_script("location.hash = ''")

@@ -50,9 +50,11 @@ class Listed:
     recorded: Mapping[str, tuple[int, bool]]
 
 
-def listed(store: Store, runs: pd.DataFrame, shown: pd.DataFrame, measure: str, where: Where) -> Listed:
-    """Return whose entries a page has: those of the settings that are shown, then others up to a limit."""
-    order = pd.unique(pd.concat([shown[SETTING], runs[SETTING]]))[:MOST_SETTINGS]
+def listed(
+    store: Store, runs: pd.DataFrame, shown: pd.DataFrame, linked: pd.Series, measure: str, where: Where
+) -> Listed:
+    """Return whose entries a page has: the settings shown, then those linked, then others up to a limit."""
+    order = pd.unique(pd.concat([shown[SETTING], linked, runs[SETTING]]))[:MOST_SETTINGS]
     kept = runs[runs[SETTING].isin(order)]
     recorded = store.recordings(kept["run"].astype(str))
     return Listed(kept, shown.head(MOST_RUNS), measure, where, recorded)

@@ -13,11 +13,13 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+import pandas as pd
 from markdown_it import MarkdownIt
 
+from experiments.figures.charts.settings import SETTING
 from experiments.figures.parts import Chart, Part, Picture, Table, Text
 from experiments.reports.html.libraries import inside_script
-from experiments.tables import cell
+from experiments.tables import PAIR, cell
 from experiments.wording import counted
 
 MOST_ROWS = 2000
@@ -91,7 +93,13 @@ def table_fragment(part: Table) -> str:
         else ""
     )
     head = "".join(f'<th scope="col">{escape(heading(name))}</th>' for name in shown)
-    rows = "\n".join(table_row(row) for row in shown.itertuples(index=False))
+    cells = shown.map(table_cell)
+    for column, link in links_of(part, shown).items():
+        cells[column] = [
+            cell.replace(">", f'><a href="{to}">', 1).replace("</td>", "</a></td>") if to else cell
+            for cell, to in zip(cells[column], link, strict=True)
+        ]
+    rows = "\n".join(f"<tr>{''.join(row)}</tr>" for row in cells.itertuples(index=False))
     return (
         f'<figure class="table" id="table-{part.name}"><figcaption>{escape(part.caption)}.{note}</figcaption>'
         f'<div class="scroll"><table class="data"><thead><tr>{head}</tr></thead>\n'
@@ -103,8 +111,15 @@ def heading(column: object) -> str:
     return str(column).replace("_", " ")
 
 
-def table_row(values: Iterable[Any]) -> str:
-    return f"<tr>{''.join(map(table_cell, values))}</tr>"
+def links_of(part: Table, rows: pd.DataFrame) -> dict[str, list[str]]:
+    """Return where the name of the optimizer leads in each row that tells of one setting; empty elsewhere."""
+    runs = part.runs if part.shown is None else part.shown
+    if runs is None or SETTING not in runs or not set(PAIR) <= set(rows):
+        return {}
+    there = runs[[*PAIR, SETTING]].drop_duplicates().astype(dict.fromkeys(PAIR, str))
+    alone = there[~there.duplicated(PAIR, keep=False)].set_index(PAIR)[SETTING]
+    numbers = alone.reindex(pd.MultiIndex.from_frame(rows[PAIR].astype(str)))
+    return {"optimizer": [f"#setting-{int(n)}" if n == n else "" for n in numbers]}
 
 
 def table_cell(value: Any) -> str:
