@@ -24,7 +24,7 @@ COMMANDS = {
     "prune": ("what a study can do without, named, then removed", "study=default"),
     "export": ("a study for another tool", "study=default to=csv"),
     "reproduce": ("the article's claims, decided", ""),
-    "new": ("the files of an optimizer or problem of your own", "optimizer NAME"),
+    "new": ("the files of an optimizer, problem or claim of your own", "optimizer NAME"),
     "contracts": ("whether an optimizer or problem keeps what all keep", "optimizer=NAME"),
     "benchmark": ("speed and memory against peers", "parts=[engine]"),
 }

@@ -1,4 +1,4 @@
-"""Write the two files of an optimizer, a schedule or a problem of your own, ready to run."""
+"""Write the files of an optimizer, a schedule, a problem or a claim of your own, ready to run."""
 
 from __future__ import annotations
 
@@ -35,8 +35,11 @@ def new(config: DictConfig) -> list[Path]:
         fail(f"{folder / kind} cannot be written: {error.strerror}")
     words = f"{kind}={name} {shlex.quote(f'plugins={config.plugins}')}"
     print(f"written: {', '.join(map(str, files))}")
-    print(f"it runs: python -m experiments run {words}")
-    print(f"it is held to the contracts: python -m experiments contracts {words}")
+    if kind == "claim":
+        print(f"it is decided: python -m experiments judge +{words}")
+    else:
+        print(f"it runs: python -m experiments run {words}")
+        print(f"it is held to the contracts: python -m experiments contracts {words}")
     return list(files)
 
 

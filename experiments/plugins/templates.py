@@ -140,21 +140,39 @@ size: 5
 steepest: 10.0
 """
 
+CLAIM = """# A claim and the rule that decides it: python -m experiments judge +claim=$name
+statement: Adam ends lower than SGD on the quadratic and in Rosenbrock's valley.
+runs: # made if they are not there: the words of the run command
+  optimizer: adam,sgd
+  problem: quadratic,rosenbrock
+  optimizer.lr: logspace:1e-3:1:7
+  seed: range(0,18)
+  steps: 200
+rule:
+  compare: optimizer # or any other axis: schedule, problem, optimizer.momentum, problem.dim
+  better: adam
+  than: sgd
+  measure: suboptimality # or loss, accuracy, steps to 1e-3, area, robustness, divergence
+  factor: 1 # at least
+  reproduced: all # of the comparisons, by the interval of each
+  partly: any
+  refuted: any
+"""
+
 TEMPLATES = {
-    "optimizer": (OPTIMIZER, OPTIMIZER_CONF),
-    "schedule": (SCHEDULE, SCHEDULE_CONF),
-    "problem": (PROBLEM, PROBLEM_CONF),
+    "optimizer": {".py": OPTIMIZER, ".yaml": OPTIMIZER_CONF},
+    "schedule": {".py": SCHEDULE, ".yaml": SCHEDULE_CONF},
+    "problem": {".py": PROBLEM, ".yaml": PROBLEM_CONF},
+    "claim": {".yaml": CLAIM},
 }
-"""The Python file and the YAML file of each kind of part."""
+"""The files of each kind of part by their suffix."""
 
 
 def files_of(kind: str, name: str) -> dict[str, str]:
     """Return the texts of the files of a new part, by the suffix of each."""
-    python, written = TEMPLATES[kind]
-    words = {"name": name, "Class": class_name(name, python)}
-    return {
-        suffix: Template(text).substitute(words) for suffix, text in ((".py", python), (".yaml", written))
-    }
+    texts = TEMPLATES[kind]
+    words = {"name": name, "Class": class_name(name, texts.get(".py", ""))}
+    return {suffix: Template(text).substitute(words) for suffix, text in texts.items()}
 
 
 def class_name(name: str, text: str) -> str:

@@ -8,14 +8,14 @@ from command_line import files, here
 from outside import entered, well, write
 
 from experiments import load_plugins
-from experiments.plugins.layout import PluginError
+from experiments.plugins.layout import CLASSES, PluginError
 from experiments.plugins.loading import unload
 from experiments.plugins.state import PLACES
 from experiments.plugins.templates import TEMPLATES
 from optim import OPTIMIZERS
 
 
-@pytest.mark.parametrize("kind", TEMPLATES)
+@pytest.mark.parametrize("kind", CLASSES)
 def test_it_prints_the_command_that_runs_what_it_wrote(tmp_path: Path, kind: str) -> None:
     for words, folder in (((), "my_parts"), (("plugins=a folder/b",), "a folder/b")):
         out = well(here(tmp_path, "new", kind, "some_thing", *words))
@@ -28,6 +28,17 @@ def test_it_prints_the_command_that_runs_what_it_wrote(tmp_path: Path, kind: str
         more = () if kind == "problem" else ("engine=numpy",)
         well(here(tmp_path, "run", f"{kind}=some_thing", f"plugins={folder}", "steps=5", *more))
     assert "class SomeThing(" in (tmp_path / "my_parts" / kind / "some_thing.py").read_text()
+
+
+def test_a_new_claim_is_decided_by_the_command_that_is_printed(tmp_path: Path) -> None:
+    out = well(here(tmp_path, "new", "claim", "mine"))
+    [command] = [line for line in out.splitlines() if line.startswith("it is decided: ")]
+    words = command.removeprefix("it is decided: python -m experiments judge ").split()
+    assert words == ["+claim=mine", "plugins=my_parts"]
+    fewer = ("claim.runs.seed=range(0,6)", "claim.runs.steps=5", "claim.runs.problem=quadratic")
+    said = well(here(tmp_path, "judge", *words, *fewer))
+    assert said.startswith("mine: ")
+    assert (tmp_path / "results" / "mine" / "claims" / "mine" / "report.html").is_file()
 
 
 def test_nothing_is_written_over_what_is_there(tmp_path: Path) -> None:
@@ -44,8 +55,11 @@ def test_nothing_is_written_over_what_is_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ((), "new: what is new must be one of optimizer, schedule, problem, got None"),
-        (("optimiser", "x"), "new: what is new must be one of optimizer, schedule, problem, got 'optimiser'"),
+        ((), "new: what is new must be one of optimizer, schedule, problem, claim, got None"),
+        (
+            ("optimiser", "x"),
+            "new: what is new must be one of optimizer, schedule, problem, claim, got 'optimiser'",
+        ),
         (("optimizer",), "new: the name of the optimizer must be letters, digits and _, got None"),
         (("schedule", "3x"), "new: the name of the schedule must be letters, digits and _, got '3x'"),
         (("problem", "my-own"), "new: the name of the problem must be letters, digits and _, got 'my-own'"),
