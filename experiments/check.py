@@ -10,7 +10,7 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from experiments.command_line.command import bad_input_ends_here, command, disk_errors_end_here, fail
-from experiments.plugins.state import words as plugin_words
+from experiments.plugins.state import study_words
 from experiments.request.checks import checked_study
 from experiments.store import MOST_READ, Store
 from experiments.store.audit import OLD, Audit, audit
@@ -33,7 +33,7 @@ def check(config: DictConfig) -> None:
     if not store.folder.is_dir():
         fail(f"study={config.study}: there is no such study in {config.results}")
     found = audit(store)
-    holes = [] if found.faults else uneven(store, words_for(config))
+    holes = [] if found.faults else uneven(store, study_words(config.study, config.results))
     for line in [*contents(found, store.folder), *holes, *wrong(found)]:
         print(line)
     bad = len({(fault.kind, fault.name) for fault in found.faults})
@@ -77,12 +77,6 @@ def contents(found: Audit, folder: Path) -> Iterator[str]:
     if found.left_over:
         left_over = counted(len(found.left_over), "temporary file is", "temporary files are")
         yield f"{left_over} left over, older than {OLD / 3600:.0f} h"
-
-
-def words_for(config: DictConfig) -> Where:
-    """Return the words that name the study in a command."""
-    elsewhere = (f"results={config.results}",) if config.results != "results" else ()
-    return (f"study={config.study}", *elsewhere, *plugin_words())
 
 
 def uneven(store: Store, where: Where) -> Iterator[str]:

@@ -14,13 +14,14 @@ from experiments import tables
 from experiments.command_line.command import bad_input_ends_here, command, disk_errors_end_here, fail
 from experiments.command_line.terminal import closing_table
 from experiments.figures.parts import Part, Picture, Table
-from experiments.plugins.state import words as plugin_words
+from experiments.plugins.state import study_words
 from experiments.reports.html import Fold, listed, runs_fold, write_document
 from experiments.reports.page import write_page
 from experiments.reports.sources import Section, write_sources
 from experiments.reports.study import SECTION, study_parts
 from experiments.request.checks import checked_study
 from experiments.store import MOST_READ, Store
+from experiments.tables.coverage import Where, quoted
 from experiments.tables.distinct import distinct
 from experiments.wording import counted
 
@@ -33,17 +34,20 @@ def report(config: DictConfig) -> Path:
     """Write the report of a study into its folder ``report``."""
     with bad_input_ends_here():
         store = Store(Path(config.results) / checked_study(config.study)).within(MOST_READ)
+    where = study_words(config.study, config.results)
     runs = distinct(store.runs(), store.with_params())
     if runs.empty:
-        fail(no_runs(config, store))
+        fail(no_runs(where, store))
     with bad_input_ends_here():
         tables.measure_of(config.measure, runs.columns)
         factor = checked_factor(config.factor)
-        parts = list(study_parts(store, runs, config.study, config.measure, factor))
+        parts = list(study_parts(store, runs, where, config.measure, factor))
     path = write_page(store.folder / "report", parts)
-    section = Section(SECTION, config.study, made_by(config.study), runs, parts)
+    section = Section(SECTION, config.study, made_by(where), runs, parts)
     write_sources(path.parent, [section])
-    page = write_document(path.parent, config.study, parts, [behind(store, runs, parts, config)])
+    page = write_document(
+        path.parent, config.study, parts, [behind(store, runs, parts, config.measure, where)]
+    )
     closing_table(runs, config.measure)
     for absent in store.absent():
         print(f"left out: {absent}")
@@ -51,15 +55,14 @@ def report(config: DictConfig) -> Path:
     return path
 
 
-def behind(store: Store, runs: pd.DataFrame, parts: Sequence[Part], config: DictConfig) -> Fold:
+def behind(store: Store, runs: pd.DataFrame, parts: Sequence[Part], measure: str, where: Where) -> Fold:
     """Return the section of a page to which the points of its figures lead."""
     known = tables.numbered(tables.labelled(runs))
     drawn = [part.runs for part in parts if isinstance(part, Picture) and part.name in ONE_BY_ONE]
     shown = known[known["run"].isin(pd.concat([runs.head(0), *drawn])["run"])]
     told = [part.shown for part in parts if isinstance(part, Table) and part.shown is not None]
     linked = pd.concat([known.head(0), *told])["setting"]
-    where = (f"study={config.study}", *plugin_words())
-    listing = listed(store, known, shown, linked, config.measure, where)
+    listing = listed(store, known, shown, linked, measure, where)
     return runs_fold(listing, known["setting"].nunique())
 
 
@@ -70,22 +73,22 @@ def checked_factor(factor: Any) -> float:
     return float(factor)
 
 
-def no_runs(config: DictConfig, store: Store) -> str:
+def no_runs(where: Where, store: Store) -> str:
     """Return the line for a study without runs of the present code."""
     absent = store.absent()
     if absent:
-        return f"study={config.study}: it holds {'; '.join(map(str, absent))}"
+        return f"{where[0]}: it holds {'; '.join(map(str, absent))}"
     outdated = store.outdated()
     made = f"its {counted(outdated, 'run is', 'runs are')} of older code" if outdated else "it holds no runs"
     return (
-        f"study={config.study}: {made}; make some with python -m experiments.run -m "
-        f"'optimizer=glob(*)' study={config.study} results={config.results}"
+        f"{where[0]}: {made}; make some with python -m experiments.run -m "
+        f"'optimizer=glob(*)' {' '.join(map(quoted, where))}"
     )
 
 
-def made_by(study: str) -> str:
+def made_by(where: Where) -> str:
     """Return the command that says what a study holds; what made each run is in its file's metadata."""
-    return f"python -m experiments.report study={study}"
+    return f"python -m experiments.report {' '.join(map(quoted, where))}"
 
 
 main = command("report", report)

@@ -18,6 +18,7 @@ import hydra
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, ListConfig
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from experiments.command_line.arguments import CONF as CONF
 from experiments.command_line.arguments import SEVERAL, declared, ready, unknown_choice, unknown_key
@@ -79,6 +80,8 @@ def started(config_name: str, task: Task) -> None:
             app()
     except (HydraException, OmegaConfBaseException) as error:
         fail(one_line(error, config_name))
+    except YAMLError as error:
+        fail(f"a file of the configuration is no YAML: {' '.join(str(error).split())}")
     except KeyboardInterrupt:
         fail("interrupted; what is stored stays, and the same command runs what is missing", 130)
     except Exception as error:

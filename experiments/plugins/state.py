@@ -6,6 +6,9 @@ from pathlib import Path
 
 from experiments.plugins.layout import CONF, Place
 
+RESULTS = "results"
+"""The folder of results that a command takes without being told."""
+
 PLACES: list[Place] = []
 """The folders whose parts are in the registries now, in the order in which they were entered."""
 
@@ -21,6 +24,12 @@ def words() -> tuple[str, ...]:
     if not typed:
         return ()
     return (f"plugins={typed[0]}" if len(typed) == 1 else f"plugins=[{','.join(typed)}]",)
+
+
+def study_words(study: str, results: str) -> tuple[str, ...]:
+    """Return the words by which a command finds a study, its folder of results, and these parts again."""
+    elsewhere = () if results == RESULTS else (f"results={results}",)
+    return (f"study={study}", *elsewhere, *words())
 
 
 def file_of(group: str, name: str) -> Path:

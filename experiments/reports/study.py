@@ -11,7 +11,6 @@ from experiments import measures, tables
 from experiments.figures import charts
 from experiments.figures.drawings import DRAWINGS, Study
 from experiments.figures.parts import Chart, Part, Picture, Table, Text
-from experiments.plugins.state import words as plugin_words
 from experiments.reports.answer import answer_parts
 from experiments.reports.comparison import best_of_k_parts, by_target, parts_of, uneven_parts, words
 from experiments.reports.page import bullet_list
@@ -31,13 +30,14 @@ MOST_STEPS = 5_000_000  # recorded, of the runs whose histories are read
 SECTION = "study"  # the name of the one listing of its runs
 
 
-def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, factor: float) -> Iterator[Part]:
-    """Yield the parts of a study's report."""
+def study_parts(
+    store: Store, runs: pd.DataFrame, where: Where, measure: str, factor: float
+) -> Iterator[Part]:
+    """Yield the parts of a study's report; ``where`` is what a command calls the study by."""
     # Once for all, so that a problem has one name, and a setting one number, in every part.
     runs = tables.numbered(tables.labelled(runs))
     if tables.LR not in runs:  # of no optimizer that ran
         runs = runs.assign(**{tables.LR: np.nan})
-    where = (f"study={study}", *plugin_words())
     by_use = split(runs, where)
     chosen = tables.settings_shown(by_use.choosing, by_use.shown, measure)
     best = tables.runs_at(by_use.shown, chosen)
@@ -45,7 +45,7 @@ def study_parts(store: Store, runs: pd.DataFrame, study: str, measure: str, fact
     with_history = best[~best["run"].isin(pruned)]
     traced = first_seeds(with_history, int(MOST_STEPS / max(store.steps_a_run(), 1)))
     history = store.history(traced["run"].astype(str))
-    yield Text(f"# {study}")
+    yield Text(f"# {store.folder.name}")
     yield from answer_parts(by_use, measure, factor, where)
     yield Text("## What the study holds")
     yield Text(overview(store, runs))

@@ -452,6 +452,16 @@ def test_what_stands_in_the_way_is_named(tmp_path: Path) -> None:
     assert files(tmp_path) == before
 
 
+@pytest.mark.parametrize("grid", [(), ("-m", "seed=1,2")], ids=["one", "grid"])
+def test_a_file_that_is_no_yaml_is_named_with_the_line(tmp_path: Path, grid: tuple[str, ...]) -> None:
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "conf" / "experiment" / "two.yaml").write_text("# @package _global_\noptimizer: {lr: [0.5}\n")
+    ended = here(tmp_path, "run", *grid, f"hydra.searchpath=[file://{tmp_path}/conf]", "+experiment=two")
+    assert is_one_line(ended)
+    assert ended.err.startswith("error: a file of the configuration is no YAML: while parsing a flow")
+    assert 'two.yaml", line 2' in ended.err
+
+
 def test_a_study_that_is_a_link_out_of_the_results_is_refused(tmp_path: Path) -> None:
     outside, results = tmp_path / "outside", tmp_path / "results"
     outside.mkdir()

@@ -170,17 +170,21 @@ def test_a_study_names_the_runs_whose_parts_are_not_here_and_the_word_that_was_t
     assert "Left out" not in report.read_text()
 
 
-def test_the_command_that_fills_a_hole_names_the_folder(parts: Path) -> None:
-    folder = parts.parent
-    well(run(folder, "plugins=parts"))
+def test_the_command_that_fills_a_hole_names_the_folders(parts: Path) -> None:
+    folder, there = parts.parent, ("plugins=parts", "results=kept")
+    well(run(folder, *there))
     more = [word if not word.startswith("seed") else "seed=range(0,6)" for word in GRID]
-    well(here(folder, "run", *more, "optimizer=sgd"))
-    told = well(here(folder, "check", "plugins=parts"))
+    well(here(folder, "run", *more, "optimizer=sgd", "results=kept"))
+    told = well(here(folder, "check", *there))
     [line] = [line for line in told.splitlines() if line.startswith("uneven")]
-    assert line.endswith(" study=default plugins=parts")
-    words = line.partition("python -m experiments.run ")[2].split()
-    assert "2 runs done, 0 reused" in well(here(folder, "run", *words, "engine=numpy", "record.points=5"))
-    assert "uneven" not in well(here(folder, "check", "plugins=parts"))
+    assert line.endswith(" study=default results=kept plugins=parts")
+    command = line.partition("python -m experiments.run ")[2]
+    well(here(folder, "report", *there))
+    reported = folder / "kept" / "default" / "report" / "report.md"
+    assert command in reported.read_text()
+    words = (*command.split(), "engine=numpy", "record.points=5")
+    assert "2 runs done, 0 reused" in well(here(folder, "run", *words))
+    assert "uneven" not in well(here(folder, "check", *there))
 
 
 # --- Elsewhere: worker processes ---
