@@ -45,8 +45,8 @@ def known_curvatures(runs: pd.DataFrame) -> tuple[dict[str, theory.Curvature], t
     for label, part in runs.groupby(runs["problem"].astype(str), sort=False):
         try:
             found = theory.curvature_of(problem_of(part.iloc[0], str(label).split()[0]))
-        except (ValueError, OSError) as error:  # a table that is not at hand
-            found = str(error).splitlines()[0]
+        except (ValueError, OSError):  # whose words name folders of this machine
+            found = "its data is not at hand, or is not what it was"
         if isinstance(found, theory.Curvature):
             known[str(label)] = found
         else:

@@ -108,12 +108,13 @@ def check_report(store: Store) -> None:
     """Assert that the report counts the runs and links every table and figure."""
     folder = store.folder / "report"
     text = (folder / "report.md").read_text(encoding="utf-8")
-    assert text.startswith(f"# {store.folder.name}\n\n{len(distinct(store.runs())):,} runs: ")
+    assert text.startswith(f"# {store.folder.name}\n\n## In short\n\n")
+    assert f"\n\n{len(distinct(store.runs())):,} runs: " in text
     links = re.findall(r"\]\(([^)]+)\)", text)
     assert {f"tables/{name}.csv" for name in TABLES} <= set(links)
     assert "figures/learning_curves.png" in links
     assert [link for link in links if not (folder / link).is_file()] == []
-    beside = {name.rsplit(".", 1)[0] for name in files(folder)} - {"report"}
+    beside = {name.rsplit(".", 1)[0] for name in files(folder) if name != "report.md"}
     assert beside == {link.rsplit(".", 1)[0] for link in links}
 
 
