@@ -30,6 +30,7 @@ CANNOT = {
     "defaults_suffice": "compares the best of many with one",
     "no_dominance": "counts which of many is best where",
     "adam_strong": "is of a rank among many",
+    "rates": "compares contractions with formulas, not runs with runs",
 }
 """The claims that no rule over measures states, and why."""
 
