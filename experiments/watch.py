@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -128,13 +128,14 @@ class Watched:
         if read_now:
             with self.reading.timed():
                 self.read(look)
-        page_now = self.asked.page and (look.last or (self.to_page and self.paging.is_due()))
-        if not (page_now and look.last):
+        if not (self.asked.page and (look.last or (self.to_page and self.paging.is_due()))):
             self.show(self.told, self.moment(look, grown=read_now))
-        if page_now:
-            with self.paging.timed():
-                self.make_page(look)
-            self.show(self.told, self.moment(look, paged=True))
+            return
+        self.page, self.fault = "making the page", False
+        self.show(self.told, replace(self.moment(look, grown=read_now), last=False))
+        with self.paging.timed():
+            self.make_page(look)
+        self.show(self.told, self.moment(look, paged=True))
 
     def moment(self, look: Look, grown: bool = False, paged: bool = False) -> Moment:
         page = "" if look.last and self.fault else self.page  # which then ends the command

@@ -93,8 +93,6 @@ def one_line(told: Told) -> str:
     if told.seen is None:
         return f"{told.folder}: there is no such study yet"
     words = [contents(told.seen)]
-    if told.more:
-        words[0] += f", {abs(told.more):,} {'more' if told.more > 0 else 'fewer'}"
     if not told.seen.runs.empty:
         words += ended(told.seen)
     if told.seen.failures:
@@ -188,7 +186,8 @@ class Lines:
         """Yield the lines of a look that is not the last."""
         if moment.grown:
             waits = [] if told.seen else ["waiting for it"]
-            yield "; ".join(filter(None, [one_line(told), since(moment), *waits]))
+            more = [f"{told.more:+,}"] if told.more else []
+            yield "; ".join(filter(None, [one_line(told), *more, since(moment), *waits]))
             new = [line for line in (told.seen.left_out if told.seen else ()) if line not in self.left_out]
             self.left_out.update(new)
             yield from (f"left out: {line}" for line in new)
