@@ -52,16 +52,24 @@ addEventListener("beforeprint", () => {
 });
 open(location.hash.slice(1));
 
-// A page that loads itself anew opens as it was left.
+// A page that loads itself anew opens as the one before it was left.
+const kept = (() => {
+  try {
+    return sessionStorage;
+  } catch {
+    return null; // the reader allows no storage
+  }
+})();
 const reloads = document.querySelector("meta[http-equiv=refresh]") !== null;
 const left = `left ${location.pathname}`;
-const before = JSON.parse((reloads && sessionStorage.getItem(left)) || "null");
+const before = JSON.parse(kept?.getItem(left) ?? "null");
+kept?.removeItem(left);
 if (before)
   for (const section of document.querySelectorAll("main > details")) section.open = before.open.includes(section.id);
 if (reloads)
   addEventListener("pagehide", () => {
     const opened = [...document.querySelectorAll("main > details[open]")].map((section) => section.id);
-    sessionStorage.setItem(left, JSON.stringify({ open: opened, at: scrollY }));
+    kept?.setItem(left, JSON.stringify({ open: opened, at: scrollY }));
   });
 await drawWithin(document);
 if (before) scrollTo(0, before.at);
