@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -132,7 +133,7 @@ class Watched:
             self.show(self.told, self.moment(look, grown=read_now))
             return
         self.page, self.fault = "making the page", False
-        self.show(self.told, replace(self.moment(look, grown=read_now), last=False))
+        self.show(self.told, replace(self.moment(look, grown=read_now and not look.last), last=False))
         with self.paging.timed():
             self.make_page(look)
         self.show(self.told, self.moment(look, paged=True))
@@ -143,7 +144,11 @@ class Watched:
 
     def read(self, look: Look) -> None:
         """Read the study as it is now."""
-        before = None if self.told.seen is None else self.told.seen.count
+        before = None
+        if self.told.seen is not None:
+            before, self.to_page = self.told.seen.count, False
+            # not two studies in memory at once
+            self.told = replace(self.told, seen=replace(self.told.seen, runs=pd.DataFrame()))
         try:
             seen = read(self.asked.folder) if look.pieces.there else None
         except Damaged:  # its files went while they were read: at the next look there are others
