@@ -17,6 +17,7 @@ COMMANDS = {
         "-m optimizer=sgd,adam problem=mlp 'seed=range(0,10)'",
     ),
     "report": ("tables, figures and comparisons of a study", "study=default"),
+    "watch": ("a study while it grows: its best settings so far, its page", "study=default"),
     "check": ("what a study holds, and whether it is sound", "study=default"),
     "judge": ("a claim of your own, decided by a rule", "+claim=adam_is_faster"),
     "merge": ("one study made of several", "study=first,second into=both"),

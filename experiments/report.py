@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 
@@ -19,7 +18,7 @@ from experiments.reports.html import Fold, listed, runs_fold, write_document
 from experiments.reports.page import write_page
 from experiments.reports.sources import Section, write_sources
 from experiments.reports.study import SECTION, study_parts
-from experiments.request.checks import checked_study
+from experiments.request.checks import checked_number, checked_study
 from experiments.store import MOST_READ, Store
 from experiments.tables.coverage import Where, quoted
 from experiments.tables.distinct import distinct
@@ -35,24 +34,43 @@ def report(config: DictConfig) -> Path:
     with bad_input_ends_here():
         store = Store(Path(config.results) / checked_study(config.study)).within(MOST_READ)
     where = study_words(config.study, config.results)
-    runs = distinct(store.runs(), store.with_params())
+    runs = runs_shown(store)
     if runs.empty:
         fail(no_runs(where, store))
     with bad_input_ends_here():
         tables.measure_of(config.measure, runs.columns)
         factor = checked_factor(config.factor)
         parts = list(study_parts(store, runs, where, config.measure, factor))
-    path = write_page(store.folder / "report", parts)
-    section = Section(SECTION, config.study, made_by(where), runs, parts)
-    write_sources(path.parent, [section])
-    page = write_document(
-        path.parent, config.study, parts, [behind(store, runs, parts, config.measure, where)]
-    )
+    path, page = write_parts(store, runs, parts, config)
     closing_table(runs, config.measure)
     for absent in store.absent():
         print(f"left out: {absent}")
     print(f"report written to {path} and, to send, {page}")
     return path
+
+
+def runs_shown(store: Store) -> pd.DataFrame:
+    """Return the runs that a report is of: each setting and seed once."""
+    return distinct(store.runs(), store.with_params())
+
+
+def write_parts(
+    store: Store, runs: pd.DataFrame, parts: Sequence[Part], config: DictConfig, reload: int | None = None
+) -> tuple[Path, Path]:
+    """Write the report of these runs of a study, given its parts, and return the paths of its two pages.
+
+    Args:
+        reload: after how many seconds the page loads itself anew; never if None.
+
+    Raises:
+        CannotWrite: the disk is full, say, or the folder read-only.
+    """
+    path = write_page(store.folder / "report", parts)
+    where = study_words(config.study, config.results)
+    section = Section(SECTION, config.study, made_by(where), runs, parts)
+    write_sources(path.parent, [section])
+    more = [behind(store, runs, parts, config.measure, where)]
+    return path, write_document(path.parent, config.study, parts, more, reload)
 
 
 def behind(store: Store, runs: pd.DataFrame, parts: Sequence[Part], measure: str, where: Where) -> Fold:
@@ -68,9 +86,7 @@ def behind(store: Store, runs: pd.DataFrame, parts: Sequence[Part], measure: str
 
 def checked_factor(factor: Any) -> float:
     """Return ``factor`` if it is a number from 1, else raise ValueError."""
-    if isinstance(factor, bool) or not isinstance(factor, int | float) or not 1 <= factor < np.inf:
-        raise ValueError(f"factor must be a number in [1, inf), got {factor!r}")
-    return float(factor)
+    return checked_number("factor", factor, 1)
 
 
 def no_runs(where: Where, store: Store) -> str:

@@ -37,7 +37,7 @@ LONGEST = (
     *("layer_optimizers", "check", "sequences", "engines", "hessian", "methods", "elsewhere", "run"),
     *("report", "sources", "bad_input", "plan", "data", "protocol", "networks", "figures", "front_doors"),
     *("launchers", "failures", "lanes", "disk", "folders", "contracts", "new", "installed"),
-    *("exports", "merge", "diff", "prune", "html"),
+    *("exports", "merge", "diff", "prune", "html", "watch"),
 )
 
 

@@ -41,9 +41,10 @@ WAY = (
     "figures",
     "claims",
     "reports",
+    "watching",
 )
 COMMANDS = (
-    *("__main__", "run", "tune", "report", "check", "judge", "merge", "diff", "prune", "export"),
+    *("__main__", "run", "tune", "report", "watch", "check", "judge", "merge", "diff", "prune", "export"),
     *("reproduce", "new", "contracts", "benchmark"),
 )
 BESIDE = "command_line"

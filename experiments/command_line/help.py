@@ -29,6 +29,7 @@ EXAMPLES = {
         "-m optimizer=adam problem=rosenbrock problem.dim=2,10 tune.extend=3 'seed=range(0,10)'",
     ),
     "report": ("study=tuned", "study=tuned measure=accuracy", "study=tuned factor=1.5"),
+    "watch": ("study=tuned", "study=tuned page=true every=30", "study=tuned until_quiet=600"),
     "check": ("study=tuned", "study=tuned repair=true", "study=tuned results=/elsewhere/results"),
     "judge": (
         "+claim=adam_is_faster",

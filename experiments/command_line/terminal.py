@@ -24,6 +24,18 @@ MOST_COLUMNS = 4  # of hyperparameters, on a terminal of 80 characters
 
 def closing_table(runs: pd.DataFrame, measure: str = "suboptimality") -> None:
     """Print the best setting of each optimizer on each problem; each setting and seed is there once."""
+    shown, notes = best_table(runs, measure)
+    print_table(f"Best settings by median {measure}", shown)
+    for note in notes:
+        print(note)
+
+
+def best_table(runs: pd.DataFrame, measure: str, tried: bool = False) -> tuple[Table, list[str]]:
+    """Return the best setting of each optimizer on each problem, and in lines what the table cannot say.
+
+    Args:
+        tried: whether to count the settings that were tried, and the seeds.
+    """
     runs = tables.labelled(runs)
     best = tables.best_settings(runs, measure)
     none = tables.without_setting(best, runs, measure)
@@ -38,7 +50,8 @@ def closing_table(runs: pd.DataFrame, measure: str = "suboptimality") -> None:
         shown.add_column(name, overflow="fold", min_width=WIDE if merged else None)
     ended = tables.divergence(runs).set_index(["problem", "optimizer"])
     ends = ["diverged", "stalled"] if ended["stalled"].any() else ["diverged"]
-    for name in ("median", *ends, "runs"):
+    seeds = runs.groupby(tables.PAIR, observed=True)["seed"].nunique()
+    for name in ("median", *ends, *(("tried", "seeds") if tried else ()), "runs"):
         shown.add_column(name, justify="right")
     for _, row in best.iterrows():
         pair = row["problem"], row["optimizer"]
@@ -48,14 +61,16 @@ def closing_table(runs: pd.DataFrame, measure: str = "suboptimality") -> None:
             settings = [None for _ in varied]
             median = "all diverged" if ended.loc[pair, "diverged"] == 1 else "none"
         values = [*pair, *([in_words(spoken, settings)] if merged else settings), median]
-        shown.add_row(*(cell(value) for value in values), *shares, f"{row['runs_compared']:,}")
-    print_table(f"Best settings by median {measure}", shown)
-    for problem, optimizer, note in none[[*tables.PAIR, "note"]].itertuples(index=False):
-        print(f"{optimizer} on {problem}: no best setting, {note}")
-    for each in unmeasured(runs, best, measure).to_dict("records"):
-        print(
-            f"{each['optimizer']} on {each['problem']}: {each['why']}, {each['runs']:,} runs are not compared"
-        )
+        counts = [row["settings_compared"], seeds[pair]] if tried else []
+        numbers = [f"{number:,}" for number in (*counts, row["runs_compared"])]
+        shown.add_row(*(cell(value) for value in values), *shares, *numbers)
+    without = none[[*tables.PAIR, "note"]].itertuples(index=False)
+    notes = [f"{optimizer} on {problem}: no best setting, {note}" for problem, optimizer, note in without]
+    notes += [
+        f"{each['optimizer']} on {each['problem']}: {each['why']}, {each['runs']:,} runs are not compared"
+        for each in unmeasured(runs, best, measure).to_dict("records")
+    ]
+    return shown, notes
 
 
 def in_words(names: Sequence[str], values: Sequence[Any]) -> str | None:

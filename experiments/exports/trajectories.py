@@ -24,6 +24,7 @@ from experiments.tables import constant_labels
 from experiments.tables.varying import backend_columns, varying
 from experiments.together.matching import settings_in
 from experiments.together.standings import in_words, words_of
+from experiments.wording import counted
 from problems import PROBLEMS
 
 DIMENSION = "problem.dim"
@@ -75,7 +76,7 @@ def plan_of(store: Store, outdated: bool) -> Plan:
     count = sum(store.footer(file).rows for file in store.files("runs", outdated))
     if not 0 < count <= MOST_READ:
         raise ValueError(
-            f"study={store.folder.name} has {count:,} runs; this format takes 1 to {MOST_READ:,}"
+            f"study={store.folder.name} has {counted(count, 'run')}; this format takes 1 to {MOST_READ:,}"
         )
     runs = store.runs(outdated=outdated)
     names = constant_labels(runs.drop(columns=DIMENSION, errors="ignore"), [])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import time
 import traceback
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,38 @@ def write_failures(folder: Path, failures: Sequence[Failure], command: str) -> P
     with open(path, "a", encoding="utf-8") as file:  # one write: lines of several hosts do not mix
         file.write("".join(lines))
     return path
+
+
+def read_failures(folder: Path) -> tuple[list[Failure], int]:
+    """Return what is written down as failed, and how many lines of it cannot be read.
+
+    A last line that has no end may be one that is being written, and is not counted.
+    """
+    file = folder / FAILURES
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines(True) if file.is_file() else []
+    found: list[Failure] = []
+    bad = 0
+    for line in lines:
+        try:
+            told = {key: value for key, value in json.loads(line).items() if key in Failure.__annotations__}
+            found.append(Failure(**told | {"where": tuple(told["where"]), "runs": tuple(told["runs"])}))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            bad += line.endswith("\n")
+    return found, bad
+
+
+def outstanding(failures: Sequence[Failure], stored: Collection[str]) -> list[Failure]:
+    """Return the failures of the runs that are not stored, each run once, as it failed last.
+
+    Of a worker that died it is not known which runs were lost with it: it is told as it was written down.
+    """
+    told, found = set(stored), list[Failure]()
+    for failure in reversed(failures):
+        left = tuple(run for run in failure.runs if run not in told)
+        told.update(left)
+        if left or not failure.runs:
+            found.append(replace(failure, runs=left, count=len(left) or failure.count))
+    return found[::-1]
 
 
 def summary(failures: Sequence[Failure]) -> Iterator[str]:

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 
 from experiments.figures import STYLE
 from experiments.figures.parts import Chart, Part, Table, Text
+from experiments.store.parquet import replacing
+from experiments.store.parquet import write_text as replace_text
 from experiments.tables import cell
 from experiments.wording import counted
 
@@ -22,16 +24,18 @@ def write_page(folder: Path, parts: Iterable[Part]) -> Path:
     """Write ``report.md`` with its tables and figures into ``folder`` and return its path.
 
     Tables go to ``tables/NAME.csv`` and ``.md``, figures to ``figures/NAME.png`` and
-    ``.svg``. Equal content gives equal bytes.
+    ``.svg``. Equal content gives equal bytes. Who reads meanwhile sees each file whole, old or new.
+
+    Raises:
+        CannotWrite: the disk is full, say, or the folder read-only.
     """
     return write_text(folder, [written(folder, part) for part in parts])
 
 
 def write_text(folder: Path, paragraphs: Iterable[str]) -> Path:
     """Write ``report.md``, given the Markdown of its parts, and return its path."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "report.md"
-    path.write_text("\n\n".join(paragraphs) + "\n", encoding="utf-8")
+    replace_text(path, "\n\n".join(paragraphs) + "\n")
     return path
 
 
@@ -44,7 +48,7 @@ def written(folder: Path, part: Part) -> str:
     if isinstance(part, Table):
         markdown = table_text(part.frame)
         save_csv(folder, part.name, part.frame)
-        (folder / "tables" / f"{part.name}.md").write_text(f"{markdown}\n", encoding="utf-8")
+        replace_text(folder / "tables" / f"{part.name}.md", f"{markdown}\n")
         return f"*{part.caption}* ([CSV](tables/{part.name}.csv))\n\n{shortened(part.frame, markdown)}"
     if isinstance(part, Chart):
         return f"*{part.caption}*: in report.html."
@@ -57,7 +61,8 @@ def written(folder: Path, part: Part) -> str:
 
 
 def save_csv(folder: Path, name: str, frame: pd.DataFrame) -> None:
-    frame.to_csv(folder / "tables" / f"{name}.csv", index=False, float_format="%.12g")
+    with replacing(folder / "tables" / f"{name}.csv") as temporary:
+        frame.to_csv(temporary, index=False, float_format="%.12g")
 
 
 def shortened(frame: pd.DataFrame, markdown: str) -> str:
@@ -70,9 +75,11 @@ def shortened(frame: pd.DataFrame, markdown: str) -> str:
 
 def save_figure(figure: Figure, stem: Path) -> None:
     """Save a figure as PNG and SVG without dates or version marks."""
+    marks = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
     with rc_context({**STYLE}):
-        figure.savefig(f"{stem}.png", metadata={"Software": None})
-        figure.savefig(f"{stem}.svg", metadata={"Date": None, "Creator": None})
+        for kind, metadata in marks.items():
+            with replacing(Path(f"{stem}.{kind}")) as temporary:
+                figure.savefig(temporary, format=kind, metadata=metadata)
 
 
 def table_text(frame: pd.DataFrame) -> str:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from experiments.figures.parts import Part, Text
 from experiments.store import Store
 from experiments.store.columns import as_frame
-from experiments.store.parquet import read_table
+from experiments.store.parquet import read_table, replacing
 from experiments.tables import text
 from experiments.tables.coverage import spans
 from experiments.tables.distinct import distinct
@@ -62,15 +62,16 @@ def write_sources(folder: Path, sections: Iterable[Section]) -> None:
 
 def write_listing(folder: Path, section: Section) -> pd.DataFrame:
     """Write ``runs/SECTION.csv`` and return the section's rows of ``runs.csv``."""
-    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
     groups = groups_of(section)
-    listing(section.runs, groups).to_csv(folder / FOLDER / f"{section.name}.csv", index=False)
+    with replacing(folder / FOLDER / f"{section.name}.csv") as temporary:
+        listing(section.runs, groups).to_csv(temporary, index=False)
     return index_table(section, groups)
 
 
 def write_index(folder: Path, tables: Iterable[pd.DataFrame]) -> None:
     """Write ``runs.csv``, given the rows of each section."""
-    pd.concat(tables, ignore_index=True).to_csv(folder / INDEX, index=False)
+    with replacing(folder / INDEX) as temporary:
+        pd.concat(tables, ignore_index=True).to_csv(temporary, index=False)
 
 
 def readers(section: Section) -> dict[str, Mask]:

@@ -24,6 +24,13 @@ def checked_integer(key: str, value: Any, low: int, high: float = np.inf) -> int
     return int(value)
 
 
+def checked_number(key: str, value: Any, low: float) -> float:
+    """Return ``value`` if it is a finite number from ``low`` on, else raise ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value < np.inf:
+        raise ValueError(f"{key} must be a number in [{low:g}, inf), got {value!r}")
+    return float(value)
+
+
 def checked_study(study: Any) -> str:
     """Return the name of a study if it is safe as a folder below the results, else raise ValueError."""
     part = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,98}[A-Za-z0-9_-])?"  # Windows drops a dot at the end

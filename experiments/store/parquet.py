@@ -125,9 +125,8 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         CannotWrite: as ``write_table``.
     """
-    with writing(path.parent) as temporary:
+    with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
 
 
 def append_lines(path: Path, lines: Iterable[str]) -> None:
@@ -140,6 +139,18 @@ def append_lines(path: Path, lines: Iterable[str]) -> None:
     if text:
         with writing(path.parent), open(path, "a", encoding="utf-8") as file:
             file.write(text)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield the path of a temporary file that takes the place of a file once it is written.
+
+    Raises:
+        CannotWrite: as ``write_table``.
+    """
+    with writing(path.parent) as temporary:
+        yield temporary
+        os.replace(temporary, path)
 
 
 @contextmanager

@@ -63,7 +63,7 @@ class Store:
         self.waiting: dict[str, list[str]] = {}  # files that are in no catalogue yet
         self.looks_once = False
         self.footers: dict[Path, tuple[tuple[int, int], Footer]] = {}
-        self.unreadable: set[str] = set()
+        self.unreadable: set[str] = set()  # runs files that are left out
         self.ids_in = lru_cache(MOST_FILES)(ids_in)
 
     def check_writable(self) -> None:
@@ -279,9 +279,27 @@ class Store:
         if sum(self.footer(file).rows for file in files) <= most:
             return self
         try:
-            return Store(self.folder, read_only=self.read_only, sample=sampled(self.preferred(files), most))
+            store = Store(self.folder, read_only=self.read_only, sample=sampled(self.preferred(files), most))
         except ValueError as error:
             raise ValueError(f"study={self.folder.name}: {error}") from None
+        store.unreadable = self.unreadable
+        return store
+
+    def without_damaged(self) -> list[Damaged]:
+        """Leave out the runs files that cannot be read, from here on, and return what is wrong with each.
+
+        Each file is read in full; one that another process has removed meanwhile is not there.
+        """
+        found = []
+        for file in self.files("runs", outdated=True):
+            try:
+                with readable(file):
+                    check_pages(file)
+                read_table(file)
+            except Damaged as error:
+                self.unreadable.add(file.name)
+                found += [error] if file.exists() else []
+        return found
 
     def preferred(self, files: Sequence[Path]) -> list[Path]:
         """Return the files, those with recorded parameters first: of two recordings the first is taken."""
@@ -310,8 +328,9 @@ class Store:
         return [self.folder / "runs" / name for name in sorted(self.sample.rows)]
 
     def files(self, kind: str, outdated: bool) -> list[Path]:
-        """Return the files of that kind, in a fixed order."""
-        files = [self.folder / kind / name for name in sorted(names_in(self.folder / kind))]
+        """Return the files of that kind, in a fixed order, without the runs that were found unreadable."""
+        names = set(names_in(self.folder / kind)) - (self.unreadable if kind == "runs" else set())
+        files = [self.folder / kind / name for name in sorted(names)]
         return files if outdated else [file for file in files if self.footer(file).is_current]
 
     def footer(self, file: Path) -> Footer:

@@ -17,6 +17,7 @@ from experiments.store.columns import as_frame
 from experiments.store.parquet import metadata_of, read_table
 from experiments.store.store import is_current
 from experiments.tables.coverage import defaults_of
+from experiments.wording import counted
 from optim.schedules import SCHEDULES
 from optim.wrapper import Wrapper
 from problems import PROBLEMS
@@ -62,7 +63,7 @@ def runs_told(folder: Path) -> pd.DataFrame:
     store = Store(folder)
     if store.count() > MOST_READ:
         raise ValueError(
-            f"{folder} has {store.count():,} runs; at most {MOST_READ:,} of a study can be compared at once"
+            f"{folder} has {counted(store.count(), 'run')}; at most {MOST_READ:,} of a study can be compared at once"
         )
     frames = [told(file) for file in store.files("runs", outdated=True)]
     return (

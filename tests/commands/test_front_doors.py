@@ -114,7 +114,10 @@ def test_hydras_own_help_is_behind_its_own_option(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ("lanes ", "run tune report check judge merge diff prune export reproduce new contracts benchmark"),
+        (
+            "lanes ",
+            "run tune report watch check judge merge diff prune export reproduce new contracts benchmark",
+        ),
         ("lanes run problem=", " ".join(f"problem={name}" for name in sorted(PROBLEMS))),
         ("lanes run optimizer=sgd optimizer.mom", "optimizer.momentum="),
         ("lanes report meas", "measure="),

@@ -20,6 +20,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 from experiments.figures.style import STYLE
+from experiments.reports.html import Fold, stop_reloading, write_folds
 from experiments.reports.html.fragments import table_cell
 from experiments.reports.html.libraries import inside_script
 from experiments.store import Store
@@ -247,6 +248,32 @@ def test_a_keyboard_opens_a_section(browser: Chrome, studies: Path) -> None:
     assert second.get_attribute("open")
 
 
+def test_a_page_that_loads_itself_anew_shows_the_new_one_as_it_was_left_and_stops(
+    browser: Chrome, tmp_path: Path
+) -> None:
+    long = "".join(f"<p>{number}</p>" for number in range(200))
+
+    def write(said: str, reload: int | None) -> Path:
+        sections = [Fold("", "<h1>grown</h1>"), Fold("One", long), Fold("Two", said), Fold("Three", long)]
+        return write_folds(tmp_path, "grown", sections, reload)
+
+    browser.get(write("<p>6 runs</p>", 2).as_uri())
+    wait(browser, "return document.documentElement.dataset.ready === 'yes'")
+    assert "loads itself anew every 2 s" in browser.find_element(By.TAG_NAME, "header").text
+    browser.execute_script("document.getElementById('one').open = false")
+    browser.execute_script("for (const name of ['two', 'three']) document.getElementById(name).open = true")
+    browser.execute_script("scrollTo(0, 700)")
+    write("<p>12 runs</p>", None)
+    wait(browser, "return document.getElementById('two')?.textContent.includes('12 runs')")
+    wait(browser, "return document.documentElement.dataset.ready === 'yes'")
+    opened = "return [...document.querySelectorAll('main > details[open]')].map((each) => each.id)"
+    assert browser.execute_script(opened) == ["two", "three"]
+    assert 600 < browser.execute_script("return scrollY") <= 700  # a line at the top has gone
+    assert "loads itself anew" not in browser.find_element(By.TAG_NAME, "header").text
+    assert browser.find_elements(By.CSS_SELECTOR, "meta[http-equiv]") == []
+    assert [line for line in browser.get_log("browser") if line["level"] == "SEVERE"] == []
+
+
 class Outline(HTMLParser):
     """What a screen reader needs: names of pictures, headings of columns, unique anchors."""
 
@@ -279,6 +306,20 @@ def test_a_page_of_equal_content_has_equal_bytes(studies: Path, monkeypatch: pyt
     before = page.read_bytes()
     here(studies, "report", "study=tuned")
     assert page.read_bytes() == before
+
+
+def test_a_page_that_stops_loading_itself_anew_is_the_page_that_never_did(tmp_path: Path) -> None:
+    sections = [Fold("", "<h1>grown</h1>"), Fold("One", "<p>6 runs</p>")]
+    never = write_folds(tmp_path, "grown", sections).read_bytes()
+    page = write_folds(tmp_path, "grown", sections, 7)
+    assert b'<meta http-equiv="refresh" content="7">' in page.read_bytes()
+    stop_reloading(tmp_path)
+    assert page.read_bytes() == never
+    stamp = page.stat().st_mtime_ns
+    stop_reloading(tmp_path)
+    assert page.stat().st_mtime_ns == stamp
+    stop_reloading(tmp_path / "none")
+    assert not (tmp_path / "none").exists()
 
 
 def test_text_cannot_end_the_script_that_it_stands_in() -> None:

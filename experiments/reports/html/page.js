@@ -51,7 +51,28 @@ addEventListener("beforeprint", () => {
   for (const details of document.querySelectorAll("main > details:not(#runs)")) details.open = true;
 });
 open(location.hash.slice(1));
+
+// A page that loads itself anew opens as the one before it was left.
+const kept = (() => {
+  try {
+    return sessionStorage;
+  } catch {
+    return null; // the reader allows no storage
+  }
+})();
+const reloads = document.querySelector("meta[http-equiv=refresh]") !== null;
+const left = `left ${location.pathname}`;
+const before = JSON.parse(kept?.getItem(left) ?? "null");
+kept?.removeItem(left);
+if (before)
+  for (const section of document.querySelectorAll("main > details")) section.open = before.open.includes(section.id);
+if (reloads)
+  addEventListener("pagehide", () => {
+    const opened = [...document.querySelectorAll("main > details[open]")].map((section) => section.id);
+    kept?.setItem(left, JSON.stringify({ open: opened, at: scrollY }));
+  });
 await drawWithin(document);
+if (before) scrollTo(0, before.at);
 
 const { ITable } = await import(document.getElementById("table-library").dataset.module);
 for (const table of document.querySelectorAll("table.data")) {
