@@ -101,8 +101,7 @@ def folder_for(config: DictConfig, studies: Mapping[str, Path], names: Names) ->
 
 def coverage_lines(found: Matched, names: Names) -> Iterator[str]:
     """Yield the lines that tell which runs are compared, how they were matched, and which are not."""
-    compared = counted(len(found.one), "run")
-    yield f"{compared} at settings of both {names[0]} and {names[1]}"
+    yield f"{counted(len(found.one), 'run')}, at settings of both {names[0]} and {names[1]}"
     for row in grouped(found.ignored).to_dict("records"):
         yield (
             f"{row['key']} differs throughout, {row['one']} in {names[0]} and {row['other']} in {names[1]}, "

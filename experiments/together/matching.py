@@ -63,7 +63,8 @@ def runs_told(folder: Path) -> pd.DataFrame:
     store = Store(folder)
     if store.count() > MOST_READ:
         raise ValueError(
-            f"{folder} has {counted(store.count(), 'run')}; at most {MOST_READ:,} of a study can be compared at once"
+            f"{folder} has {counted(store.count(), 'run')}; at most {MOST_READ:,} of a study can be "
+            "compared at once"
         )
     frames = [told(file) for file in store.files("runs", outdated=True)]
     return (

@@ -49,7 +49,7 @@ def table(folder: Path, name: str) -> pd.DataFrame:
 
 def test_a_copy_does_not_differ(folder: Path) -> None:
     out = diff(folder).out
-    assert out.startswith("36 runs at settings of both A and B\nno number differs")
+    assert out.startswith("36 runs, at settings of both A and B\nno number differs")
     assert SAME in out
     assert "and ranks are the same, of 6 pairs of optimizer and problem\n" in out
     assert "who is better over the problems is the same for 1 of 1 pair\n" in out
@@ -61,7 +61,7 @@ def test_older_code_is_seen_and_matched_by_settings(folder: Path) -> None:
     rewritten(folder / "results" / "B", unchanged, code="0123456789abcdef")
     assert Store(folder / "results" / "B").runs().empty
     out = diff(folder).out
-    assert out.startswith("36 runs at settings of both A and B\n36 of them were made by other code\n")
+    assert out.startswith("36 runs, at settings of both A and B\n36 of them were made by other code\n")
     assert SAME in out
 
 
@@ -96,7 +96,7 @@ def test_a_tolerance_lets_small_differences_pass(folder: Path) -> None:
 
 def test_another_dtype_throughout_is_ignored_and_other_seeds_are_told(folder: Path) -> None:
     out = diff(folder, "study=A,single").out
-    assert out.startswith("18 runs at settings of both A and single\n")
+    assert out.startswith("18 runs, at settings of both A and single\n")
     assert "dtype differs throughout, float64 in A and float32 in single, and was ignored: quadratic" in out
     alone = "3 settings each\n"
     assert (
@@ -116,7 +116,7 @@ def test_a_dtype_that_both_have_is_not_ignored(folder: Path) -> None:
     here(folder, "merge", "study=A,single", "into=both")
     out = diff(folder, "study=A,both").out
     assert "differs throughout" not in out
-    assert out.startswith("36 runs at settings of both A and both\n")
+    assert out.startswith("36 runs, at settings of both A and both\n")
     assert SAME in out
     assert table(folder, "only")["dtype"].unique() == ["float32"]
 
@@ -149,7 +149,7 @@ def test_runs_of_one_study_by_older_code_and_by_this(folder: Path) -> None:
     rewritten(folder / "results" / "B", doubled_loss, code="0123456789abcdef")
     here(folder, "merge", "study=A,B", "into=both")
     out = diff(folder, "study=both").out
-    assert out.startswith("36 runs at settings of both both by older code and both by this code\n")
+    assert out.startswith("36 runs, at settings of both both by older code and both by this code\n")
     assert "runs differ\n" in out
     of_two = diff(folder, "study=A,both").out  # the present code's come first
     assert SAME in of_two
@@ -163,7 +163,7 @@ def test_settings_that_older_code_did_not_know_have_their_defaults(folder: Path)
 
     rewritten(folder / "results" / "B", without, code="0123456789abcdef")
     out = diff(folder).out
-    assert out.startswith("36 runs at settings of both A and B\n")
+    assert out.startswith("36 runs, at settings of both A and B\n")
     assert "numbers that B alone has: mood\n" in out
     assert SAME in out
 
@@ -207,7 +207,7 @@ def test_studies_with_nothing_in_common(folder: Path) -> None:
     grid = ("-m", "steps=9", "problem=rosenbrock", "engine=numpy", "jobs=1", "optimizer=adagrad", "seed=0")
     assert here(folder, "run", *grid, "study=other").code == 0
     out = diff(folder, "study=A,other").out
-    assert out.startswith("0 runs at settings of both A and other\n")
+    assert out.startswith("0 runs, at settings of both A and other\n")
     assert len(table(folder, "only")) == 37
 
 
