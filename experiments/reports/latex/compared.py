@@ -15,7 +15,7 @@ from experiments.reports.contests import RANK
 from experiments.reports.latex.origin import Studied, typed
 from experiments.request.limits import FIRST_TUNING_SEED
 from experiments.tuning import best_flags
-from experiments.tuning.protocol import searched_or_swept, split
+from experiments.tuning.protocol import Split, searched_or_swept, split
 from experiments.tuning.selection import budget_of
 from experiments.wording import counted
 
@@ -39,7 +39,23 @@ def chosen(runs: pd.DataFrame, studied: Studied, measure: str) -> Iterator[str]:
         uneven = listed([f"{name} {many}" for name, many in ranges.items()])
         yield f"The settings to choose from on each problem were not equally many: {uneven}"
     yield from searches(runs, studied)
-    yield how_compared(split(runs), measure).replace("`", "")
+    yield by_which_runs(split(runs), measure)
+
+
+def by_which_runs(parts: Split, measure: str) -> str:
+    """Return in words which seeds chose, and which are compared."""
+    if parts.by_the_same_runs:
+        return (
+            "There were too few seeds to choose settings on some and compare them on others: the runs that "
+            f"chose, by the best median {measure}, are compared, which flatters whoever had more settings"
+        )
+    if parts.uniform:
+        return how_compared(parts, measure)
+    ways = listed(sorted(parts.cells["chosen"].unique()), "or")
+    return (
+        f"Settings were chosen by the best median {measure} {ways}; compared are the other seeds, where there "
+        "are any"
+    )
 
 
 def searches(runs: pd.DataFrame, studied: Studied) -> Iterator[str]:
@@ -110,8 +126,9 @@ def tests(parts: Sequence[Part], factor: float) -> Iterator[str]:
         )
     yield from found or ["No two optimizers were compared by a test"]
     if "lr_robustness" in names:
-        yield f"A learning rate within a factor of {factor:g} of the best is good, with intervals over seeds"
-    yield f"{f'Tests are at the level of {LEVEL:.0%}, c' if found else 'C'}onfidence intervals at 95%"
+        yield f"Learning rates are good whose median is within a factor of {factor:g} of the best"
+    level = f"Tests are at the level of {LEVEL:.0%}, and confidence" if found else "Confidence"
+    yield f"{level} intervals, which are over seeds or instances, at 95%"
 
 
 def over_instances(ranked: Sequence[Table], names: Iterable[str]) -> Iterator[str]:

@@ -47,7 +47,7 @@ CAPITALS = ("gamma", "delta", "theta", "lambda", "xi", "pi", "sigma", "upsilon",
 
 EXPONENT = re.compile(r"(-?[\d.]+)e([+-]\d+)")
 LONGEST_WORD = 20  # that need not break
-BREAKS = re.compile(r"(?<=[/=,._:;-])(?=[^\s])")
+BREAKS = re.compile(r"(?<=[/=,_:;-])(?!$)|(?<=\.)(?=[A-Za-z])")
 
 
 def escaped(text: str) -> str:
@@ -90,10 +90,10 @@ def raised(sign: str) -> str:
     return f"{place}{{{letters}}}" if place and letters.isascii() else ""
 
 
-def breakable(text: str) -> str:
+def breakable(text: str, longest: int = LONGEST_WORD) -> str:
     """Return a text whose long words, as those of commands and paths, may break at signs within them."""
     return " ".join(
-        r"\allowbreak{}".join(map(escaped, BREAKS.split(word) if len(word) > LONGEST_WORD else [word]))
+        r"\allowbreak{}".join(map(escaped, BREAKS.split(word) if len(word) > longest else [word]))
         for word in text.split(" ")
     )
 

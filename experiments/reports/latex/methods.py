@@ -18,6 +18,7 @@ from experiments.request.limits import FIRST_TUNING_SEED
 from experiments.tables.coverage import axes_of, hyperparameter_words, spans
 from experiments.wording import counted
 
+LONGEST_WORD = 40  # that need not break; signs for that are in an editor's way
 LONGEST = 60  # letters of a word with the values of a hyperparameter; of more values the ends are told
 MOST_STEPS = 6  # numbers of steps that are told one by one
 
@@ -45,7 +46,7 @@ def claim_methods(studied: Studied, predicate: str, confidence: float = 0.95) ->
 
 def paragraph(sentences: Iterable[str]) -> str:
     """Return sentences as a paragraph of LaTeX, a sentence a line."""
-    return "".join(f"{breakable(each.rstrip('.'))}.\n" for each in sentences)
+    return "".join(f"{breakable(each.rstrip('.'), LONGEST_WORD)}.\n" for each in sentences)
 
 
 # What was run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -83,11 +84,12 @@ def set_table(part: Table, layout: Layout, columns: list[Column], of: tuple[int,
         styler = styler.apply(lambda _: marks(shown, part.contest), axis=None)
     long = len(shown) > ON_ONE_PAGE
     name = part.name if of[1] == 1 else f"{part.name}-{of[0]}"
+    there = part.contest is not None and part.contest.column in shown
     text = styler.to_latex(
         hrules=True,
         column_format=f"@{{}}{''.join(layout.formats)}@{{}}",
         environment="longtable" if long else None,
-        caption=caption(part, of),
+        caption=caption(part if there else replace(part, contest=None), of),
         label=f"tab:{name}",
         position_float=None if long else "centering",
     )
