@@ -16,7 +16,14 @@ from experiments.command_line.terminal import closing_table
 from experiments.figures.parts import Part, Picture, Table
 from experiments.plugins.state import words as plugin_words
 from experiments.reports.html import Fold, listed, runs_fold, write_document
-from experiments.reports.latex import Studied, origin_of, set_sections, study_methods, write_latex
+from experiments.reports.latex import (
+    Studied,
+    left_out,
+    origin_of,
+    set_sections,
+    study_methods,
+    write_latex,
+)
 from experiments.reports.page import write_page
 from experiments.reports.sources import Section, write_sources
 from experiments.reports.study import SECTION, study_parts
@@ -57,7 +64,7 @@ def report(config: DictConfig) -> Path:
 def set_in_latex(store: Store, runs: pd.DataFrame, parts: Sequence[Part], config: DictConfig) -> Path:
     """Write the folder ``latex`` of a report and return the path of its document."""
     folder = store.folder / "report"
-    studied = Studied(runs, store.selections(), origin_of(store))
+    studied = Studied(runs, store.selections(), origin_of(store), left_out(store))
     methods = study_methods(studied, parts, config.measure, float(config.factor))
     command = f"{made_by(config.study)} latex=true"
     return write_latex(folder, config.study, set_sections(folder, parts), methods, command)

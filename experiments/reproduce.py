@@ -67,7 +67,7 @@ def set_in_latex(
     rest = [text for section in sections for text in section.latex]
     methods = joined((task.name, section.methods) for task, section in zip(tasks, sections, strict=True))
     command = f"python -m experiments.reproduce of={config.of} latex=true"
-    return write_latex(folder, config.sections[config.of].title, [*first, *rest], methods, command)
+    return write_latex(folder, config.sections[config.of].title, [*first, *rest], methods, command, None)
 
 
 def tasks_of(

@@ -26,7 +26,7 @@ from experiments.plugins.state import words as plugin_words
 from experiments.reports.article import decided_parts, verdict_table
 from experiments.reports.experiments import Grid, grid_of_requests, run_words, say
 from experiments.reports.html import folds, sources_fold, write_folds
-from experiments.reports.latex import Studied, claim_methods, origin_of, set_sections, write_latex
+from experiments.reports.latex import Studied, claim_methods, joined, origin_of, set_sections, write_latex
 from experiments.reports.page import write_text, written
 from experiments.reports.registration import registration_parts
 from experiments.reports.sources import FOLDER, INDEX, Section, write_sources
@@ -340,7 +340,7 @@ def set_in_latex(task: Task, evidence: Evidence, claim: Claim, parts: Sequence[P
     """Write the folder ``latex`` of a claim's page and return the path of its document."""
     trials = evidence.selections if evidence.selections is not None else pd.DataFrame()
     studied = Studied(evidence.runs, trials, origin_of(Store(task.folder)))
-    methods = claim_methods(studied, claim.predicate, task.stated.rule.confidence)
+    methods = joined([(claim.id, claim_methods(studied, claim.predicate, task.stated.rule.confidence))])
     command = f"python -m experiments.judge +claim={claim.id} latex=true"
     return write_latex(folder, claim.statement, set_sections(folder, parts), methods, command)
 

@@ -2,12 +2,13 @@
 
 from experiments.reports.latex.document import joined, set_sections, write_latex
 from experiments.reports.latex.methods import claim_methods, study_methods
-from experiments.reports.latex.origin import Studied, origin_of
+from experiments.reports.latex.origin import Studied, left_out, origin_of
 
 __all__ = [
     "Studied",
     "claim_methods",
     "joined",
+    "left_out",
     "origin_of",
     "set_sections",
     "study_methods",

@@ -53,8 +53,8 @@ def by_which_runs(parts: Split, measure: str) -> str:
         return how_compared(parts, measure)
     ways = listed(sorted(parts.cells["chosen"].unique()), "or")
     return (
-        f"Settings were chosen by the best median {measure} {ways}; compared are the other seeds, where there "
-        "are any"
+        f"Settings were chosen by the best median {measure} {ways}; compared are the other seeds, where "
+        "there are any"
     )
 
 

@@ -10,9 +10,10 @@ from jinja2 import Environment, StrictUndefined
 
 from experiments.figures.parts import Chart, Part, Table, Text
 from experiments.reports.contests import carried
-from experiments.reports.latex.escape import escaped
+from experiments.reports.latex.escape import caption, escaped
 from experiments.reports.latex.figures import figure_text, save_pdf
 from experiments.reports.latex.markdown import latex
+from experiments.reports.latex.origin import made_with
 from experiments.reports.latex.tables import table_text
 
 FOLDER = "latex"
@@ -31,22 +32,25 @@ ENVIRONMENT = Environment(
 """Its templates do without braces, which LaTeX is full of."""
 
 
-def write_latex(report: Path, title: str, sections: Sequence[str], methods: str, command: str) -> Path:
+def write_latex(
+    report: Path, title: str, sections: Sequence[str], methods: str, command: str, before: int | None = 2
+) -> Path:
     """Write ``report.tex`` and ``methods.tex`` into the folder ``latex`` of a report; return the path.
 
     Args:
         report: the folder of the report, whose tables and figures ``set_sections`` has written.
         title: in words.
-        sections: as LaTeX, the first what stands before the first heading; methods come after the second.
+        sections: as LaTeX, the first what stands before the first heading.
         methods: a paragraph, as LaTeX.
         command: that writes it.
+        before: how many sections come before the methods; None if all do.
     """
     folder = made_folder(report)
     (folder / "methods.tex").write_text(methods, encoding="utf-8")
     page = (files("experiments.reports.latex") / f"{NAME}.j2").read_text(encoding="utf-8")
     template = ENVIRONMENT.from_string(page)
     path = folder / NAME
-    text = template.render(title=escaped(title), sections=sections, command=command)
+    text = template.render(title=escaped(title), sections=sections, before=before, command=command)
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -80,11 +84,12 @@ def set_part(folder: Path, part: Part) -> str:
         (folder / "tables" / f"{part.name}.tex").write_text(table_text(part), encoding="utf-8")
         return f"\\input{{tables/{part.name}.tex}}\n"
     if isinstance(part, Chart):
-        return f"\\emph{{{escaped(part.caption)}}}: to click through, in report.html.\n"
+        return f"\\emph{{{caption(part.caption)}}}: to click through, in report.html.\n"
     save_pdf(part.figure, folder / "figures" / f"{part.name}.pdf")
     return figure_text(part)
 
 
 def joined(paragraphs: Iterable[tuple[str, str]]) -> str:
     """Return paragraphs of methods, each under the name of its section, as one text."""
-    return "\n".join(f"\\paragraph{{{escaped(name)}}}\n{text}" for name, text in paragraphs)
+    texts = [f"\\paragraph{{{escaped(name)}}}\n{text}" for name, text in paragraphs]
+    return "\n".join([*texts, f"{made_with()}.\n"])

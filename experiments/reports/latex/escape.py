@@ -46,7 +46,7 @@ CAPITALS = ("gamma", "delta", "theta", "lambda", "xi", "pi", "sigma", "upsilon",
 """Greek letters that LaTeX has a command for."""
 
 EXPONENT = re.compile(r"(-?[\d.]+)e([+-]\d+)")
-LONGEST_WORD = 20  # that need not break
+LONGEST_WORD, SHORT_WORD = 20, 8  # that need not break, in text and in code, which is wide
 BREAKS = re.compile(r"(?<=[/=,_:;-])(?!$)|(?<=\.)(?=[A-Za-z])")
 
 
@@ -99,8 +99,17 @@ def breakable(text: str, longest: int = LONGEST_WORD) -> str:
 
 
 def typewriter(text: str) -> str:
-    """Return code within a line."""
-    return rf"\texttt{{{breakable(text)}}}"
+    """Return code within a line, each sign of which the typewriter font has itself."""
+    code = breakable(text, SHORT_WORD)
+    for sign in r"\{}<>|":
+        code = code.replace(PRINTED[sign], rf"{{\char{ord(sign)}}}")
+    return rf"\texttt{{{code}}}"
+
+
+def caption(text: str) -> str:
+    """Return a caption, in which the report marks code as Markdown does."""
+    pieces = re.split(r"`([^`]+)`", text)
+    return "".join(typewriter(each) if place % 2 else breakable(each) for place, each in enumerate(pieces))
 
 
 def value(thing: Any) -> str:

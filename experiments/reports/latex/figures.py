@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ from matplotlib.figure import Figure
 
 from experiments.figures import STYLE
 from experiments.figures.parts import Picture
-from experiments.reports.latex.escape import escaped
+from experiments.reports.latex.escape import caption
 
 TRUETYPE: Any = {"pdf.fonttype": 42}
 """Letters stay letters, which one can search and edit; matplotlib's own Type 3 many journals refuse."""
@@ -21,8 +24,20 @@ LINE = 6.6  # inches: a figure that is wider is made narrower
 def save_pdf(figure: Figure, path: Path) -> None:
     """Save a figure as PDF, without a date or a version. Equal content gives equal bytes."""
     marks = {"CreationDate": None, "Creator": None, "Producer": None}
-    with rc_context({**STYLE, **TRUETYPE}):
+    with rc_context({**STYLE, **TRUETYPE}), quiet_fonts():
         figure.savefig(path, metadata=marks)
+
+
+@contextmanager
+def quiet_fonts() -> Iterator[None]:
+    """Keep what subsets the fonts from telling about each of them, as a command's logging would let it."""
+    log = logging.getLogger("fontTools")
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def figure_text(part: Picture) -> str:
@@ -33,5 +48,5 @@ def figure_text(part: Picture) -> str:
     return (
         "\\begin{figure}\n\\centering\n"
         f"\\includegraphics[width={width},height=0.85\\textheight,keepaspectratio]{{figures/{part.name}.pdf}}\n"
-        f"\\caption{{{escaped(part.caption)}{ends}}}\n\\label{{fig:{part.name}}}\n\\end{{figure}}\n"
+        f"\\caption{{{caption(part.caption)}{ends}}}\n\\label{{fig:{part.name}}}\n\\end{{figure}}\n"
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
-from experiments.reports.latex.escape import breakable, escaped, typewriter
+from experiments.reports.latex.escape import breakable, typewriter
 
 MARKDOWN = MarkdownIt("commonmark", {"html": False})
 SECTIONS = {"h1": "section*", "h2": "section", "h3": "subsection"}
@@ -43,7 +43,7 @@ def pieces(tokens: Iterable[Any]) -> Iterator[str]:
         elif token.type == "link_open":
             yield opened(str(token.attrs["href"]))
         else:
-            yield STANDS[token.type] if token.type in STANDS else escaped(token.content)
+            yield STANDS[token.type] if token.type in STANDS else breakable(token.content)
 
 
 def opened(address: str) -> str:
@@ -57,7 +57,6 @@ def opened(address: str) -> str:
 def listing(code: str) -> str:
     """Return lines of code, those that are too long broken."""
     lines = [line.expandtabs() for line in code.rstrip("\n").split("\n")]
-    set_lines = [
-        rf"\texttt{{{'~' * (len(line) - len(line.lstrip()))}{breakable(line.lstrip())}}}" for line in lines
-    ]
-    return "\\begin{flushleft}\\small\n" + "\\\\\n".join(set_lines) + "\n\\end{flushleft}\n\n"
+    indented = [("~" * (len(line) - len(line.lstrip())), line.lstrip()) for line in lines]
+    code = "\\\\\n".join(rf"\texttt{{{blanks}}}{typewriter(line)}" for blanks, line in indented)
+    return "\\begin{flushleft}\\small\n" + code + "\n\\end{flushleft}\n\n"

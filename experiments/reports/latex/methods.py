@@ -13,7 +13,7 @@ from experiments.figures.parts import Part
 from experiments.reports.comparison import words
 from experiments.reports.latex.compared import chosen, ended, measured, tests
 from experiments.reports.latex.escape import breakable
-from experiments.reports.latex.origin import Studied, computed
+from experiments.reports.latex.origin import Studied, computed, made_with
 from experiments.request.limits import FIRST_TUNING_SEED
 from experiments.tables.coverage import axes_of, hyperparameter_words, spans
 from experiments.wording import counted
@@ -27,11 +27,11 @@ def study_methods(studied: Studied, parts: Sequence[Part], measure: str, factor:
     """Return the paragraph of a study's report, given its parts."""
     runs = tables.labelled(studied.runs)
     compared = [*chosen(runs, studied, measure), *measured(runs, measure), *tests(parts, factor)]
-    return paragraph([*done(runs, studied), *compared, *computed(runs, studied.origin)])
+    return paragraph([*done(runs, studied), *compared, *computed(runs, studied.origin), made_with()])
 
 
 def claim_methods(studied: Studied, predicate: str, confidence: float = 0.95) -> str:
-    """Return the paragraph of a claim, given its rule in words; empty for an experiment beside the claims."""
+    """Return the paragraph of a claim, given its rule in words, which an experiment beside claims has not."""
     runs = tables.labelled(studied.runs)
     rule = predicate.strip().rstrip(".")
     decided = [
@@ -65,6 +65,7 @@ def done(runs: pd.DataFrame, studied: Studied) -> Iterator[str]:
         f"{listed(names)} {'was' if len(names) == 1 else 'were'} run on {instances(runs)}, "
         f"{counted(len(runs), 'run')} in all{searches}"
     )
+    yield from studied.left_out
     yield seeds(rows) if len(rows) else "All runs are trials of searches, on tuning seeds alone"
     yield steps(runs)
     yield from schedules(runs)
@@ -75,7 +76,7 @@ def instances(runs: pd.DataFrame) -> str:
     """Return in words how many problem instances there are, of which problems."""
     labels = pd.Series(tables.instance_labels(runs).astype(str).unique())
     counts = labels.groupby(labels.str.split().str[0]).size()
-    named = [f"{name} ({counted(n, 'instance')})" if n > 1 else str(name) for name, n in counts.items()]
+    named = [f"{n:,} of {name}" if n > 1 else str(name) for name, n in counts.items()]
     return f"{counted(len(labels), 'problem instance')} ({listed(named)})"
 
 

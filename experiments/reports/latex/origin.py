@@ -39,6 +39,20 @@ def origin_of(store: Store) -> Origin:
     return told_by((store.footer(file).rows, metadata_of(file)) for file in store.files_read(outdated=False))
 
 
+def left_out(store: Store) -> tuple[str, ...]:
+    """Return sentences on the runs of a study that are not read."""
+    found = []
+    if store.sample is not None:
+        stored = counted(int(store.sample.cells["runs"].sum()), "run")
+        found.append(
+            f"They are a sample of {stored} that the study holds, the same seeds for all as far as can be"
+        )
+    if older := store.outdated():
+        are = counted(older, "run of older code is", "runs of older code are")
+        found.append(f"{are} left out, those of what is not here among them")
+    return tuple(found)
+
+
 def told_by(files: Iterable[tuple[int, Mapping[str, str]]]) -> Origin:
     """Return what made runs, given the rows of each file and what is kept beside them."""
     told = {key: Counter[str]() for key in VERSIONS}
@@ -51,15 +65,15 @@ def told_by(files: Iterable[tuple[int, Mapping[str, str]]]) -> Origin:
     return Origin(told, frozenset(commands))
 
 
-def here() -> str:
-    """Return in words what makes the report: Python, this project, the libraries that compute."""
+def made_with() -> str:
+    """Return in a sentence what makes the report: Python, this project, the libraries that compute."""
     found = [f"Python {platform.python_version()}"]
     for name, package in LIBRARIES.items():
         try:
             found.append(f"{name} {version(package)}")
         except PackageNotFoundError:  # run from a folder, say
             found.append(f"{name} of an unknown version")
-    return ", ".join(found)
+    return f"This report was made with {', '.join(found)}"
 
 
 def typed(origin: Origin, key: str) -> list[str]:
@@ -76,11 +90,13 @@ class Studied:
         runs: all that the section was made from.
         selections: the trials of searches; no rows if there were none.
         origin: what made the runs.
+        left_out: sentences on runs of the study that are not among them.
     """
 
     runs: pd.DataFrame
     selections: pd.DataFrame
     origin: Origin
+    left_out: tuple[str, ...] = ()
 
 
 # In words
@@ -105,7 +121,6 @@ def computed(runs: pd.DataFrame, origin: Origin) -> Iterator[str]:
     uses_jax = "engine" in runs and (runs["engine"] == "jax").any()
     silent += ["the processor's model", *(["the version of JAX"] if uses_jax else [])]
     yield f"Not recorded with the runs: {listed(silent)}"
-    yield f"This report was made with {here()}"
 
 
 def engines(runs: pd.DataFrame) -> Iterator[str]:

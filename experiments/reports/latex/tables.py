@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.figures.parts import Contest, Table
-from experiments.reports.latex.escape import breakable, escaped, number, value
+from experiments.reports.latex.escape import breakable, caption, number, value
 from experiments.reports.latex.layout import SEPARATION, Column, Layout, column, layouts
 from experiments.tables import cell
 from experiments.wording import counted
@@ -50,7 +50,7 @@ def column_of(frame: pd.DataFrame, place: int) -> Column:
 def plain(thing: object) -> str:
     """Return a value about as wide as it is printed, before it is escaped."""
     words = thing if isinstance(thing, str) else cell(thing)
-    return re.sub(r"^(-?[\d.]+)e[+-]0?(\d+)$", r"\1 x 10\2", words)
+    return re.sub(r"^(-?[\d.]+)e([+-])0?(\d+)$", r"\1 x 10\2\3", words)
 
 
 def heading(name: object) -> str:
@@ -89,13 +89,13 @@ def set_table(part: Table, layout: Layout, columns: list[Column], of: tuple[int,
         hrules=True,
         column_format=f"@{{}}{''.join(layout.formats)}@{{}}",
         environment="longtable" if long else None,
-        caption=caption(part if there else replace(part, contest=None), of),
+        caption=" ".join(caption(each) for each in said(part if there else replace(part, contest=None), of)),
         label=f"tab:{name}",
         position_float=None if long else "centering",
     )
     size = f"\\{layout.size}\\setlength{{\\tabcolsep}}{{{SEPARATION:g}pt}}"
     if long:
-        return f"\\begingroup{size}\n{text}\\endgroup\n"
+        return f"\\begingroup{size}\\setlength{{\\LTcapwidth}}{{\\linewidth}}\n{text}\\endgroup\n"
     return text.replace("\\begin{tabular}", f"{size}\n\\begin{{tabular}}", 1)
 
 
@@ -108,12 +108,8 @@ def head(of: Column) -> str:
     return rf"\begin{{tabular}}[b]{{@{{}}{'r' if of.numeric else 'l'}@{{}}}}{stack}\end{{tabular}}"
 
 
-def caption(part: Table, of: tuple[int, int]) -> str:
-    """Return the caption: what the table is, how much of it is there, and what its marks mean."""
-    return " ".join(escaped(words) for words in said(part, of))
-
-
 def said(part: Table, of: tuple[int, int]) -> Iterator[str]:
+    """Yield what the table is, how much of it is there, and what its marks mean."""
     yield f"{part.caption}{'' if part.caption.endswith('.') else '.'}"
     if of[1] > 1:
         yield f"Columns, part {of[0]} of {of[1]}."
