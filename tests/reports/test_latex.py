@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from scipy.stats import binomtest, friedmanchisquare, rankdata
 from test_answer import BOWLS, Costs, study
 
+from experiments import report as command
 from experiments.figures.parts import Contest, Part, Table, Text
 from experiments.reports import page
 from experiments.reports.answer import answer_parts
@@ -53,6 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ended(folder: Path) -> Ended:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(page, "save_figure", touched)
+        patched.setattr(command, "write_document", lambda folder, *_: folder / "report.html")  # quicker
         return here(folder, "report", "study=full", "latex=true")
 
 
