@@ -214,13 +214,20 @@ def test_the_report_carries_no_date_time_or_path(reproduced: tuple[Path, Ended])
         assert re.search(rb"\b20\d\d-\d\d-\d\d\b|\d\d:\d\d:\d\d", data) is None
 
 
-def test_reproducing_again_elsewhere_gives_the_same_bytes(
+def test_reproducing_again_elsewhere_gives_the_same_bytes_and_latex_beside_them(
     reproduced: tuple[Path, Ended], tmp_path: Path
 ) -> None:
     folder, _ = reproduced
-    again = here(tmp_path, "reproduce", "claims=[fit]", "results=other")
-    assert again.code == 0
-    assert bytes_of(tmp_path / "other" / "article") == bytes_of(folder / "results" / "article")
+    again = here(tmp_path, "reproduce", "claims=[fit]", "results=other", "latex=true")
+    assert (again.code, again.err.splitlines()[-1]) == (0, "deciding fit")
+    found = bytes_of(tmp_path / "other" / "article")
+    latex = {name: found.pop(name).decode("latin-1") for name in list(found) if name.startswith("latex/")}
+    assert found == bytes_of(folder / "results" / "article")
+    assert r"\section{fit: " in latex["latex/report.tex"]
+    assert r"\input{tables/fit_effect.tex}" in latex["latex/report.tex"]
+    assert r"\paragraph{fit}" in latex["latex/methods.tex"]
+    assert "150 runs in all" in latex["latex/methods.tex"]
+    assert {"latex/tables/fit_effect.tex", "latex/figures/fit.pdf"} <= set(latex)
 
 
 @pytest.mark.parametrize(

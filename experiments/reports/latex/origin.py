@@ -132,7 +132,7 @@ def engines(runs: pd.DataFrame) -> Iterator[str]:
     groups = runs.astype(dict.fromkeys(keys, str)).groupby(keys)
     told = {", ".join(map(str, values)): len(part) for values, part in groups}
     each_one = listed([f"{each}{of(told, each)}" for each in told])
-    yield f"They were computed by {each_one} (engine, number type, device)"
+    yield f"The runs were computed by {each_one} (engine, number type, device)"
 
 
 def of(counts: dict[str, int], value: str) -> str:
