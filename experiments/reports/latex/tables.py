@@ -31,7 +31,7 @@ def table_text(part: Table) -> str:
     One that is too wide for a page comes in several, each with the columns that say what a row is of.
     """
     if part.frame.empty or not len(part.frame.columns):
-        return f"% {part.name}: {part.caption}: no rows\n"
+        return f"\\emph{{{caption(part.caption)}}}: no rows.\n"
     columns = [column_of(part.frame, place) for place in range(part.frame.shape[1])]
     found = layouts(columns, keys_of(part.frame))
     return "\n".join(
@@ -67,19 +67,12 @@ def keys_of(frame: pd.DataFrame) -> int:
 def set_table(part: Table, layout: Layout, columns: list[Column], of: tuple[int, int]) -> str:
     """Return one of the parts, ``of`` so many, that a table is set in."""
     shown = part.frame.iloc[:MOST_ROWS, list(layout.columns)]
-    wraps = [format_ not in ("l", "r") for format_ in layout.formats]
-    cells = pd.DataFrame(
-        {
-            place: [
-                breakable(each) if wrap and isinstance(each, str) else value(each)
-                for each in shown.iloc[:, place]
-            ]
-            for place, wrap in enumerate(wraps)
-        },
-        dtype=object,
-    )
     heads = [head(columns[place]) for place in layout.columns]
-    styler = cells.style.hide(axis="index").format_index(lambda place: heads[int(str(place))], axis=1)
+    styler = (
+        cells_of(shown, layout)
+        .style.hide(axis="index")
+        .format_index(lambda place: heads[int(str(place))], axis=1)
+    )
     if part.contest is not None:
         styler = styler.apply(lambda _: marks(shown, part.contest), axis=None)
     long = len(shown) > ON_ONE_PAGE
@@ -97,6 +90,19 @@ def set_table(part: Table, layout: Layout, columns: list[Column], of: tuple[int,
     if long:
         return f"\\begingroup{size}\\setlength{{\\LTcapwidth}}{{\\linewidth}}\n{text}\\endgroup\n"
     return text.replace("\\begin{tabular}", f"{size}\n\\begin{{tabular}}", 1)
+
+
+def cells_of(shown: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+    """Return the cells as LaTeX; the columns are numbered, as names may be there twice."""
+    found = {}
+    for place, form in enumerate(layout.formats):
+        wraps = form not in ("l", "r")
+        texts = [
+            breakable(each) if wraps and isinstance(each, str) else value(each)
+            for each in shown.iloc[:, place]
+        ]  # the end of a row would take what begins the next for its own
+        found[place] = ["{}" + text if text.startswith(("[", "*")) else text for text in texts]
+    return pd.DataFrame(found, dtype=object)
 
 
 def head(of: Column) -> str:
