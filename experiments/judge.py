@@ -17,7 +17,7 @@ from experiments.command_line.configuration import study_folder
 from experiments.grid.experiment import swept_config
 from experiments.reports.experiments import ExperimentFailed
 from experiments.reports.judging import Task, judged
-from experiments.request.checks import checked_integer
+from experiments.request.checks import checked_integer, checked_switch
 from experiments.request.limits import MOST_RUNS
 
 
@@ -34,7 +34,8 @@ def judge(config: DictConfig) -> Path:
     finding = found.finding
     print(f"{task.stated.name}: {finding.verdict}, {finding.effect} ({finding.unit})")
     print(finding.said)
-    print(f"report written to {found.page} and, to send, {found.page.with_suffix('.html')}")
+    paper = f" and, for LaTeX, {found.paper}" if found.paper else ""
+    print(f"report written to {found.page} and, to send, {found.page.with_suffix('.html')}{paper}")
     return found.page
 
 
@@ -54,10 +55,9 @@ def task_of(config: DictConfig) -> Task:
     stated = read(given, name, study_of(given))
     study_folder(OmegaConf.create({"results": config.results, "study": stated.study}))
     most = checked_integer("judge.most_runs", config.judge.most_runs, 1, MOST_RUNS)
-    if not isinstance(config.judge.until_decided, bool):
-        raise ValueError(f"judge.until_decided must be true or false, got {config.judge.until_decided!r}")
-    grows = most if config.judge.until_decided else None
-    return Task(stated, Path(str(config.results)), text_of(given, grows), grows)
+    grows = most if checked_switch("judge.until_decided", config.judge.until_decided) else None
+    as_latex = checked_switch("latex", config.latex)
+    return Task(stated, Path(str(config.results)), text_of(given, grows), grows, as_latex)
 
 
 def study_of(given: dict[Any, Any]) -> str:

@@ -15,10 +15,18 @@ from experiments.command_line.terminal import closing_table
 from experiments.figures.parts import Part, Picture, Table
 from experiments.plugins.state import study_words
 from experiments.reports.html import Fold, listed, runs_fold, write_document
+from experiments.reports.latex import (
+    Studied,
+    left_out,
+    origin_of,
+    set_sections,
+    study_methods,
+    write_latex,
+)
 from experiments.reports.page import write_page
 from experiments.reports.sources import Section, write_sources
 from experiments.reports.study import SECTION, study_parts
-from experiments.request.checks import checked_number, checked_study
+from experiments.request.checks import checked_number, checked_study, checked_switch
 from experiments.store import MOST_READ, Store
 from experiments.tables.coverage import Where, quoted
 from experiments.tables.distinct import distinct
@@ -32,6 +40,7 @@ ONE_BY_ONE = ("learning_curves", "paths")
 def report(config: DictConfig) -> Path:
     """Write the report of a study into its folder ``report``."""
     with bad_input_ends_here():
+        as_latex = checked_switch("latex", config.latex)
         store = Store(Path(config.results) / checked_study(config.study)).within(MOST_READ)
     where = study_words(config.study, config.results)
     runs = runs_shown(store)
@@ -42,10 +51,11 @@ def report(config: DictConfig) -> Path:
         factor = checked_factor(config.factor)
         parts = list(study_parts(store, runs, where, config.measure, factor))
     path, page = write_parts(store, runs, parts, config)
+    paper = f" and, for LaTeX, {set_in_latex(store, runs, parts, config)}" if as_latex else ""
     closing_table(runs, config.measure)
     for absent in store.absent():
         print(f"left out: {absent}")
-    print(f"report written to {path} and, to send, {page}")
+    print(f"report written to {path} and, to send, {page}{paper}")
     return path
 
 
@@ -71,6 +81,15 @@ def write_parts(
     write_sources(path.parent, [section])
     more = [behind(store, runs, parts, config.measure, where)]
     return path, write_document(path.parent, config.study, parts, more, reload)
+
+
+def set_in_latex(store: Store, runs: pd.DataFrame, parts: Sequence[Part], config: DictConfig) -> Path:
+    """Write the folder ``latex`` of a report and return the path of its document."""
+    folder = store.folder / "report"
+    studied = Studied(runs, store.selections(), origin_of(store), left_out(store))
+    methods = study_methods(studied, parts, config.measure, float(config.factor))
+    command = f"{made_by(study_words(config.study, config.results))} latex=true"
+    return write_latex(folder, config.study, set_sections(folder, parts), methods, command)
 
 
 def behind(store: Store, runs: pd.DataFrame, parts: Sequence[Part], measure: str, where: Where) -> Fold:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from experiments.claims import CLAIMS
 from experiments.claims.base import ARTICLE
 from experiments.command_line.command import bad_input_ends_here, command, disk_errors_end_here, fail
 from experiments.command_line.terminal import print_table
-from experiments.figures.parts import Text
-from experiments.reports.article import Task, all_made, opening_parts, short_parts
+from experiments.figures.parts import Part, Text
+from experiments.reports.article import Made, Task, all_made, opening_parts, short_parts
 from experiments.reports.experiments import ExperimentFailed, Grid, run_all
 from experiments.reports.html import folds, sources_fold, write_folds
+from experiments.reports.latex import joined, set_sections, write_latex
 from experiments.reports.page import write_text, written
 from experiments.reports.sources import write_index
+from experiments.request.checks import checked_switch
 
 ABOUT = Text("## How to read this")
 
@@ -28,13 +31,15 @@ ABOUT = Text("## How to read this")
 def reproduce(config: DictConfig) -> Path:
     """Write results/article, or the folder that ``of`` names: report.md, claims.csv, tables and figures."""
     sections_of = checked_report(config.of, config.sections)
+    with bad_input_ends_here():
+        as_latex = checked_switch("latex", config.latex)
     names = checked_claims(config.claims, sections_of.claims, config.of)
     beside = dict(sections_of.beside) if config.claims is None else {}
     results = Path(config.results)
     experiments = {name: CLAIMS[name].experiment for name in names} | {name: name for name in beside}
     grids = all_run(list(dict.fromkeys([*beside, *experiments.values()])), beside, results)
     folder = results / config.of
-    tasks = tasks_of(experiments, grids, results, folder, beside)
+    tasks = [replace(task, latex=as_latex) for task in tasks_of(experiments, grids, results, folder, beside)]
     sections = all_made(tasks)
     verdicts = pd.concat([section.verdict for section in sections if len(section.verdict)], ignore_index=True)
     opening = list(opening_parts(sections_of.title, sections_of.note, folder, verdicts, sections))
@@ -42,13 +47,27 @@ def reproduce(config: DictConfig) -> Path:
     path = write_text(folder, [*head, *(text for section in sections for text in section.paragraphs)])
     write_index(folder, [section.index for section in sections])
     index = pd.concat([section.index for section in sections], ignore_index=True)
-    first = folds([Text(f"# {sections_of.title}"), *short_parts(verdicts), ABOUT, *opening[1:-1]], folder)
+    beginning = [Text(f"# {sections_of.title}"), *short_parts(verdicts), ABOUT, *opening[1:-1]]
+    first = folds(beginning, folder)
     rest = [fold for section in sections for fold in section.folds]
     page = write_folds(folder, sections_of.title, [*first, *rest, sources_fold(folder, index)])
     verdicts.to_csv(folder / "claims.csv", index=False, float_format="%.6g")
     show(verdicts)
-    print(f"report written to {path} and, to send, {page}")
+    paper = f" and, for LaTeX, {set_in_latex(config, beginning, tasks, sections)}" if as_latex else ""
+    print(f"report written to {path} and, to send, {page}{paper}")
     return path
+
+
+def set_in_latex(
+    config: DictConfig, beginning: Sequence[Part], tasks: Sequence[Task], sections: Sequence[Made]
+) -> Path:
+    """Write the document of a report, whose sections are written, and return its path."""
+    folder = tasks[0].folder
+    first = set_sections(folder, beginning)
+    rest = [text for section in sections for text in section.latex]
+    methods = joined((task.name, section.methods) for task, section in zip(tasks, sections, strict=True))
+    command = f"python -m experiments.reproduce of={config.of} latex=true"
+    return write_latex(folder, config.sections[config.of].title, [*first, *rest], methods, command, None)
 
 
 def tasks_of(

@@ -28,7 +28,7 @@ EXAMPLES = {
         "-m 'optimizer=glob(*)' problem=logistic tune.trials=100 tune.method=sobol 'seed=range(0,10)'",
         "-m optimizer=adam problem=rosenbrock problem.dim=2,10 tune.extend=3 'seed=range(0,10)'",
     ),
-    "report": ("study=tuned", "study=tuned measure=accuracy", "study=tuned factor=1.5"),
+    "report": ("study=tuned", "study=tuned measure=accuracy", "study=tuned factor=1.5 latex=true"),
     "watch": ("study=tuned", "study=tuned page=true every=30", "study=tuned until_quiet=600"),
     "check": ("study=tuned", "study=tuned repair=true", "study=tuned results=/elsewhere/results"),
     "judge": (

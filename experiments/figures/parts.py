@@ -18,6 +18,23 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Contest:
+    """Which values of a column a test of the report tells to be best, and which it does not tell from them.
+
+    Attributes:
+        column: whose values.
+        best: of each row whether its value is the best, of all or of its problem.
+        equal: of each row whether it is not the best and not shown to be worse.
+        test: in words.
+    """
+
+    column: str
+    best: tuple[bool, ...]
+    equal: tuple[bool, ...]
+    test: str
+
+
+@dataclass(frozen=True)
 class Table:
     """A table with its caption.
 
@@ -26,6 +43,7 @@ class Table:
         runs: those that it was made from, if not from all of its section.
         shown: those at the settings that its rows tell of, a setting for each problem and optimizer, if
             they are not all that it was made from.
+        contest: what a test says of its values; None where the report has none.
     """
 
     name: str
@@ -33,6 +51,7 @@ class Table:
     frame: pd.DataFrame
     runs: pd.DataFrame | None = None
     shown: pd.DataFrame | None = None
+    contest: Contest | None = None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from experiments.figures.parts import Part, Table, Text
 from experiments.inference.friedman import mean_ranks
 from experiments.reports.alarms import alarms
 from experiments.reports.comparison import FEWEST_INSTANCES, LEVEL, compared, is_difference, words
+from experiments.reports.contests import contest_of_ranks, contest_of_seeds
 from experiments.reports.page import bullet_list
 from experiments.tables.coverage import Where, spans
 from experiments.tuning.protocol import Budget, Split, budgets, searched_or_swept, tuning_runs
@@ -115,6 +116,7 @@ def over_instances(field: Field, name: str) -> Iterator[Part]:
         "with its 95 % interval; p, the probability of ranks so far apart by chance; share diverged",
         ranks,
         field.runs,
+        contest=contest_of_ranks(ranks, beaten(field, ranks)),
     )
 
 
@@ -147,23 +149,28 @@ def p_values(whole: pd.DataFrame, leader: str) -> dict[str, float]:
 def said_of_ranks(field: Field, ranks: pd.DataFrame, leader: str) -> str:
     """Return in words who leads, whom it is shown to beat, and by how much the next one is behind."""
     whole, others = field.whole, ranks.iloc[1:]
-    shown = others["p"] <= LEVEL
-    differ = whole.shape[1] < 3 or inference.friedman(whole).p <= LEVEL
-    beaten = list(others.loc[shown, "optimizer"]) if differ else []
-    equal = [name for name in others["optimizer"] if name not in beaten]
+    worse = beaten(field, ranks)
+    equal = [name for name in others["optimizer"] if name not in worse]
     head = (
         f"Over {counted(len(whole), 'problem instance')}, **{leader}** has the best mean rank, "
         f"{ranks['mean_rank'].iloc[0]:.3g} of {len(ranks)}"
     )
     test = "Nemenyi" if whole.shape[1] > 2 else "Wilcoxon"
     surely = [
-        f"it is better than {listed(beaten)} by more than chance" if beaten else "",
+        f"it is better than {listed(worse)} by more than chance" if worse else "",
         f"it is not shown to be better than {listed(equal, 'or')}" if equal else "",
     ]
     left = len(field.costs) - len(whole)
     holes = f" {counted(left, 'instance')} that not all ran on left out." if left else ""
     words = " and ".join(word for word in surely if word)
     return f"{head}: {words} ({test}, {LEVEL:.0%}). {behind(field, others.iloc[0])}{holes}"
+
+
+def beaten(field: Field, ranks: pd.DataFrame) -> list[str]:
+    """Return those that the first is shown to beat: none where Friedman's test finds no difference."""
+    whole, others = field.whole, ranks.iloc[1:]
+    differ = whole.shape[1] < 3 or inference.friedman(whole).p <= LEVEL
+    return list(others.loc[others["p"] <= LEVEL, "optimizer"]) if differ else []
 
 
 def behind(field: Field, second: pd.Series) -> str:
@@ -211,6 +218,7 @@ def over_seeds(field: Field, name: str) -> Iterator[Part]:
         "that the best one is better on a seed, with its 95 % interval",
         table,
         field.runs,
+        contest=contest_of_seeds(table, tables.measure_of(field.measure, [field.measure])),
     )
 
 

@@ -17,9 +17,11 @@ from experiments.grid.pool import Pool, cores
 from experiments.reports.beside import BESIDE
 from experiments.reports.experiments import Grid, say
 from experiments.reports.html import Fold, folds
+from experiments.reports.latex import Studied, claim_methods, origin_of, set_sections
 from experiments.reports.page import file_name, table_text, written
 from experiments.reports.searches import search_alarms, search_parts
 from experiments.reports.sources import FOLDER, INDEX, Section, write_listing
+from experiments.store import Store
 from experiments.tables import LR, PAIR, labelled
 from experiments.wording import counted
 
@@ -35,6 +37,7 @@ class Task:
         folder: of the report.
         heading: of an experiment beside the claims; empty for a claim.
         before: the section above that reads the same experiment, and says what its searches chose.
+        latex: whether the section is written as LaTeX too.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Task:
     folder: Path
     heading: str = ""
     before: str = ""
+    latex: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,16 @@ class Made:
         paragraphs: the Markdown of its parts.
         folds: the same as HTML.
         index: its rows of ``runs.csv``.
+        latex: the same as LaTeX, and its paragraph on methods; none of it if it was not asked for.
+        methods: that paragraph.
     """
 
     verdict: pd.DataFrame
     paragraphs: Sequence[str]
     folds: Sequence[Fold]
     index: pd.DataFrame
+    latex: Sequence[str] = ()
+    methods: str = ""
 
 
 def all_made(tasks: Sequence[Task]) -> list[Made]:
@@ -100,16 +108,26 @@ def made(task: Task) -> Made:
     evidence, folder = task.grid.evidence(task.results), task.folder
     if task.heading:
         parts = [*further_parts(task, evidence)]
-        verdict = verdict_table([])
+        verdict, predicate = verdict_table([]), ""
     else:
         say(f"deciding {task.name}")
         claim = CLAIMS[task.name]
         finding = claim.decide(evidence)
         parts = [*claim_parts(claim, finding, evidence, task.before)]
-        verdict = verdict_table([(claim, finding, task.grid.study)])
+        verdict, predicate = verdict_table([(claim, finding, task.grid.study)]), claim.predicate
     section = Section(task.name, task.grid.study, command_of(task.experiment), evidence.runs, parts)
     paragraphs = [written(folder, part) for part in parts]
-    return Made(verdict, paragraphs, folds(parts, folder)[1:], write_listing(folder, section))
+    index = write_listing(folder, section)
+    page = Made(verdict, paragraphs, folds(parts, folder)[1:], index)
+    return in_latex(page, task, evidence, parts, predicate) if task.latex else page
+
+
+def in_latex(page: Made, task: Task, evidence: Evidence, parts: Sequence[Part], predicate: str) -> Made:
+    """Return a section with its LaTeX, whose files are written."""
+    trials = evidence.selections if evidence.selections is not None else pd.DataFrame()
+    studied = Studied(evidence.runs, trials, origin_of(Store(task.results / task.grid.study)))
+    sections = set_sections(task.folder, parts)[1:]
+    return replace(page, latex=sections, methods=claim_methods(studied, predicate))
 
 
 def command_of(experiment: str) -> str:

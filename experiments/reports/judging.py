@@ -26,6 +26,7 @@ from experiments.plugins.state import words as plugin_words
 from experiments.reports.article import decided_parts, verdict_table
 from experiments.reports.experiments import Grid, grid_of_requests, run_words, say
 from experiments.reports.html import folds, sources_fold, write_folds
+from experiments.reports.latex import Studied, claim_methods, joined, origin_of, set_sections, write_latex
 from experiments.reports.page import write_text, written
 from experiments.reports.registration import registration_parts
 from experiments.reports.sources import FOLDER, INDEX, Section, write_sources
@@ -61,12 +62,14 @@ class Task:
         results: the folder that holds the studies.
         rule_text: what is written down of it.
         most_runs: up to how many runs seeds may be added; None to add none.
+        latex: whether the page is written as LaTeX too.
     """
 
     stated: Stated
     results: Path
     rule_text: str
     most_runs: int | None
+    latex: bool = False
 
     @property
     def folder(self) -> Path:
@@ -106,12 +109,14 @@ class Judged:
         looks: at data that grew; none if they did not.
         page: the path of its report.
         row: its row of ``claims.csv``.
+        paper: the path of its LaTeX, if that was asked for.
     """
 
     finding: Finding
     looks: tuple[Look, ...]
     page: Path
     row: pd.DataFrame
+    paper: Path | None
 
 
 def judged(task: Task, prepared: Callable[[Sequence[str]], list[str]]) -> Judged:
@@ -136,8 +141,8 @@ def judged(task: Task, prepared: Callable[[Sequence[str]], list[str]]) -> Judged
         finding = decided(stated.rule, evidence)
     else:
         finding, evidence, looks = until_decided(task, prepared, plan)
-    page, row = write_page(task, finding, evidence, looks, rule)
-    return Judged(finding, tuple(looks), page, row)
+    page, row, paper = write_page(task, finding, evidence, looks, rule)
+    return Judged(finding, tuple(looks), page, row, paper)
 
 
 # What there is, or will be
@@ -303,8 +308,8 @@ def settled(found: Compared) -> bool:
 
 def write_page(
     task: Task, finding: Finding, evidence: Evidence, looks: Sequence[Look], rule: Registered
-) -> tuple[Path, pd.DataFrame]:
-    """Write the page of a claim into the folder ``claims`` of its study."""
+) -> tuple[Path, pd.DataFrame, Path | None]:
+    """Write the page of a claim into the folder ``claims`` of its study; return it, its row, its LaTeX."""
     stated, folder = task.stated, task.folder / "claims" / task.stated.name
     command = command_of(task)
     claim = Claim(
@@ -328,7 +333,16 @@ def write_page(
     write_folds(folder, stated.statement, [*folds(parts, folder), runs])
     row = verdict_table([(claim, finding, stated.study)])
     row.to_csv(folder / "claims.csv", index=False, float_format="%.6g")
-    return path, row
+    return path, row, set_in_latex(task, evidence, claim, parts, folder) if task.latex else None
+
+
+def set_in_latex(task: Task, evidence: Evidence, claim: Claim, parts: Sequence[Part], folder: Path) -> Path:
+    """Write the folder ``latex`` of a claim's page and return the path of its document."""
+    trials = evidence.selections if evidence.selections is not None else pd.DataFrame()
+    studied = Studied(evidence.runs, trials, origin_of(Store(task.folder)))
+    methods = joined([(claim.id, claim_methods(studied, claim.predicate, task.stated.rule.confidence))])
+    command = f"python -m experiments.judge +claim={claim.id} latex=true"
+    return write_latex(folder, claim.statement, set_sections(folder, parts), methods, command)
 
 
 def not_read(task: Task) -> Iterator[Text]:

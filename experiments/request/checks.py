@@ -31,6 +31,13 @@ def checked_number(key: str, value: Any, low: float) -> float:
     return float(value)
 
 
+def checked_switch(key: str, value: Any) -> bool:
+    """Return ``value`` if it is true or false, else raise ValueError."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{key} must be true or false, got {value!r}")
+    return value
+
+
 def checked_study(study: Any) -> str:
     """Return the name of a study if it is safe as a folder below the results, else raise ValueError."""
     part = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,98}[A-Za-z0-9_-])?"  # Windows drops a dot at the end
