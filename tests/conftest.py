@@ -41,8 +41,37 @@ LONGEST = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+EVERYTHING = (
+    *("test_experiments_run_and_their_study_is_reported", "test_a_broken_contract_is_named"),
+    *("test_workers_have_them_too", "test_a_grid_that_nobody_reads_of_is_stored"),
+)
+"""Tests of many long cases, of which the first alone is run without ``--everything``."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--everything", action="store_true", help="run every case of the longest tests too")
+
+
+def is_left(item: pytest.Item, seen: set[str]) -> bool:
+    """Tell whether an item is left to ``--everything``: float32 in company, and cases after the first."""
+    name, _, case = item.name.partition("[")
+    if "float32" in case and "compan" in name + "company" * ("a_lane_alone" in name):
+        return True
+    if name not in EVERYTHING:
+        return False
+    repeated = name in seen
+    seen.add(name)
+    return repeated
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Let the files that take longest come first: at the end no core is to wait long for another."""
+    if not config.getoption("--everything"):
+        seen: set[str] = set()
+        left = [item for item in items if is_left(item, seen)]
+        config.hook.pytest_deselected(items=left)
+        gone = set(left)
+        items[:] = [item for item in items if item not in gone]
     first = [f"test_{name}" for name in LONGEST]
     items.sort(key=lambda item: first.index(item.path.stem) if item.path.stem in first else len(first))
 

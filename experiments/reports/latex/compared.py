@@ -74,7 +74,7 @@ def searches(runs: pd.DataFrame, studied: Studied) -> Iterator[str]:
         said.append(with_.format(listed(found, "or")) if found else without)
         silent += [] if found else [f"tune.{key}"]
     sizes = listed([f"{each:,}" for each in budgets], "or")
-    budget = f"a budget of {sizes} trials takes the first so many of one pool"
+    budget = f"a budget takes the first so many of one pool of trials, {sizes}"
     yield (
         f"Trials were {', '.join(said)}, on {counted(tuning, 'tuning seed')}; {budget}, and what has the "
         "best median there was run again on the other seeds"

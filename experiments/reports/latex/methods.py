@@ -136,7 +136,7 @@ def short(word: str, axes: dict[str, list[object]]) -> str:
         return word
     values = axes[key]
     ends = [tables.text(each, 4) for each in (values[0], values[-1])]
-    return f"{key} ({len(values):,} values from {ends[0]} to {ends[1]})"
+    return f"{key} ({counted(len(values), 'value')} from {ends[0]} to {ends[1]})"
 
 
 def spaces(selections: pd.DataFrame) -> Iterator[str]:
