@@ -378,7 +378,7 @@ def test_the_paragraph_on_methods_states_what_there_is(report: Path, folder: Pat
     assert "on seeds 0 to 5;" in said
     assert "Each run took 30 steps." in said
     assert "optimizer.lr=0.01,0.1" in said
-    assert "each optimizer had 2 settings to choose from" in said
+    assert "the settings to choose from were 2 for each optimizer" in said
     assert "by the best median suboptimality on seeds 4 to 5, and are compared on seeds 0 to 3" in said
     assert f"{(runs['status'] == 'diverged').sum()} of {len(runs)} runs diverged" in said
     for test in ("Friedman", "Iman and Davenport", "Nemenyi", "Wilcoxon", "Holm", r"5\%", r"95\%"):
@@ -408,9 +408,9 @@ def test_methods_of_a_search_tell_its_trials_seeds_and_budgets(tmp_path: Path) -
     _, said = parts_of(tmp_path, "t")
     searched = Store(tmp_path / "results" / "t").selections()
     assert len(searched) == 4
-    assert "each optimizer had 4 settings to choose from" in said
+    assert "the settings to choose from were 4 for each optimizer" in said
     assert "Trials were drawn by the method sobol" in said
-    assert "on 3 tuning seeds; a budget of 2 or 4 trials" in said
+    assert "on 3 tuning seeds; a budget takes the first so many of one pool of trials, 2 or 4" in said
     assert "tune.measure is not recorded; by default" in said
     assert "lr loguniform in [" in said
     assert "on seeds 0 to 2;" in said

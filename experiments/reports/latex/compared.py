@@ -34,7 +34,8 @@ def chosen(runs: pd.DataFrame, studied: Studied, measure: str) -> Iterator[str]:
         str(name): between(part.min(), part.max()) for name, part in tried.groupby("optimizer", observed=True)
     }
     if len(set(ranges.values())) == 1:
-        yield f"On each problem, each optimizer had {next(iter(ranges.values()))} settings to choose from"
+        number = next(iter(ranges.values()))
+        yield f"On each problem, the settings to choose from were {number} for each optimizer"
     else:
         uneven = listed([f"{name} {many}" for name, many in ranges.items()])
         yield f"The settings to choose from on each problem were not equally many: {uneven}"
