@@ -42,8 +42,9 @@ LONGEST = (
 
 
 EVERYTHING = (
-    *("test_experiments_run_and_their_study_is_reported", "test_a_broken_contract_is_named"),
-    *("test_workers_have_them_too", "test_a_grid_that_nobody_reads_of_is_stored"),
+    "test_a_broken_contract_is_named",
+    "test_workers_have_them_too",
+    "test_a_grid_that_nobody_reads_of_is_stored",
 )
 """Tests of many long cases, of which the first alone is run without ``--everything``."""
 
