@@ -23,6 +23,7 @@ from experiments.reports.latex import joined, set_sections, write_latex
 from experiments.reports.page import write_text, written
 from experiments.reports.sources import write_index
 from experiments.request.checks import checked_switch
+from experiments.store.parquet import replacing
 
 ABOUT = Text("## How to read this")
 
@@ -51,7 +52,8 @@ def reproduce(config: DictConfig) -> Path:
     first = folds(beginning, folder)
     rest = [fold for section in sections for fold in section.folds]
     page = write_folds(folder, sections_of.title, [*first, *rest, sources_fold(folder, index)])
-    verdicts.to_csv(folder / "claims.csv", index=False, float_format="%.6g")
+    with replacing(folder / "claims.csv") as temporary:
+        verdicts.to_csv(temporary, index=False, float_format="%.6g")
     show(verdicts)
     paper = f" and, for LaTeX, {set_in_latex(config, beginning, tasks, sections)}" if as_latex else ""
     print(f"report written to {path} and, to send, {page}{paper}")

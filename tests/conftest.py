@@ -49,6 +49,10 @@ EVERYTHING = (
 """Tests of many long cases, of which the first alone is run without ``--everything``."""
 
 
+IN_COMPANY = ("company", "a_lane_alone")
+"""In the names of the tests of a lane's bits, which compile a program for each number type."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--everything", action="store_true", help="run every case of the longest tests too")
 
@@ -56,7 +60,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def is_left(item: pytest.Item, seen: set[str]) -> bool:
     """Tell whether an item is left to ``--everything``: float32 in company, and cases after the first."""
     name, _, case = item.name.partition("[")
-    if "float32" in case and "compan" in name + "company" * ("a_lane_alone" in name):
+    if "float32" in case and any(words in name for words in IN_COMPANY):
         return True
     if name not in EVERYTHING:
         return False

@@ -32,6 +32,7 @@ from experiments.reports.registration import registration_parts
 from experiments.reports.sources import FOLDER, INDEX, Section, write_sources
 from experiments.request.limits import FIRST_TUNING_SEED
 from experiments.store import MOST_READ, Store
+from experiments.store.parquet import replacing
 from experiments.store.registration import Registered, register
 from experiments.tables.coverage import number_list, quoted, spans
 from experiments.tables.distinct import distinct
@@ -332,7 +333,8 @@ def write_page(
     runs = sources_fold(folder, pd.read_csv(folder / INDEX))
     write_folds(folder, stated.statement, [*folds(parts, folder), runs])
     row = verdict_table([(claim, finding, stated.study)])
-    row.to_csv(folder / "claims.csv", index=False, float_format="%.6g")
+    with replacing(folder / "claims.csv") as temporary:
+        row.to_csv(temporary, index=False, float_format="%.6g")
     return path, row, set_in_latex(task, evidence, claim, parts, folder) if task.latex else None
 
 

@@ -41,8 +41,6 @@ def write_text(folder: Path, paragraphs: Iterable[str]) -> Path:
 
 def written(folder: Path, part: Part) -> str:
     """Write the files of one part and return its Markdown."""
-    for name in ("tables", "figures"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
     if isinstance(part, Text):
         return part.text
     if isinstance(part, Table):

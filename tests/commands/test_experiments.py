@@ -8,11 +8,10 @@ import pandas as pd
 import pytest
 import yaml
 from command_line import ROOT, files, here
-from matplotlib.figure import Figure
+from drawn import without_rendering
 
 from experiments.grid.axes import values
 from experiments.grid.contenders import as_words
-from experiments.reports import page
 from experiments.store import Store
 from optim import OPTIMIZERS
 
@@ -65,12 +64,6 @@ def members_of(config: dict[str, Any], group: str, members: str) -> list[Any]:
     ]
 
 
-def without_rendering(figure: Figure, stem: Path) -> None:
-    """Stand in for save_figure(): the figure is drawn, its files are empty."""
-    for ending in (".png", ".svg"):
-        stem.with_name(f"{stem.name}{ending}").touch()
-
-
 STUDIES = {
     study: [path for path in EXPERIMENTS if config_of(path)["study"] == study]
     for study in dict.fromkeys(str(config_of(path)["study"]) for path in EXPERIMENTS)
@@ -88,7 +81,7 @@ def test_experiments_run_and_their_study_is_reported(
         check_runs(store.runs(), path)
     if study != next(iter(STUDIES)) and not request.config.getoption("--everything"):
         return  # one report is like another, and takes longest
-    monkeypatch.setattr(page, "save_figure", without_rendering)
+    without_rendering(monkeypatch)
     ended = here(tmp_path, "report", f"study={study}")
     assert ended.code == 0, ended.err
     check_report(store)

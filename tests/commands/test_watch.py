@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from command_line import ROOT, Ended, files, finished, here, start
-from matplotlib.figure import Figure
+from drawn import without_rendering
 from omegaconf import OmegaConf
 from passing import MIDNIGHT, Passing
 from rich.console import Console
@@ -23,7 +23,6 @@ from experiments import watch
 from experiments.command_line.growth import Told
 from experiments.figures.parts import Part, Text
 from experiments.grid.failures import FAILURES, Failure, write_failures
-from experiments.reports import page as page_module
 from experiments.store import Store
 from experiments.tables import MEASURES
 from experiments.watch import asked_for, follow
@@ -53,12 +52,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are drawn, but their files are left empty."""
-
-    def touch(figure: Figure, stem: Path) -> None:
-        for ending in (".png", ".svg"):
-            stem.with_name(f"{stem.name}{ending}").touch()
-
-    monkeypatch.setattr(page_module, "save_figure", touch)
+    without_rendering(monkeypatch)
 
 
 class Growing:

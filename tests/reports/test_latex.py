@@ -12,13 +12,12 @@ import pandas as pd
 import pytest
 import scikit_posthocs
 from command_line import Ended, files, here
-from matplotlib.figure import Figure
+from drawn import without_rendering
 from scipy.stats import binomtest, friedmanchisquare, rankdata
 from test_answer import BOWLS, Costs, study
 
 from experiments import report as command
 from experiments.figures.parts import Contest, Part, Table, Text
-from experiments.reports import page
 from experiments.reports.answer import answer_parts
 from experiments.reports.contests import carried
 from experiments.reports.latex import Studied, document, origin_of, set_sections, study_methods, write_latex
@@ -29,6 +28,7 @@ from experiments.reports.latex.origin import told_by
 from experiments.reports.latex.tables import MOST_ROWS, table_text
 from experiments.reports.study import rank_tables, study_parts
 from experiments.store import Store
+from experiments.store.parquet import write_text
 from experiments.tables.distinct import distinct
 from experiments.tuning.protocol import split
 
@@ -53,15 +53,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def ended(folder: Path) -> Ended:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(page, "save_figure", touched)
+        without_rendering(patched)
         patched.setattr(command, "write_document", lambda folder, *_: folder / "report.html")  # quicker
         return here(folder, "report", "study=full", "latex=true")
-
-
-def touched(figure: Figure, stem: Path) -> None:
-    """Make empty files in place of those of a figure, which are not LaTeX's."""
-    for ending in (".png", ".svg"):
-        stem.with_name(f"{stem.name}{ending}").touch()
 
 
 @pytest.fixture
@@ -445,7 +439,7 @@ def incomplete(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are drawn, but their files are left empty."""
-    monkeypatch.setattr(document, "save_pdf", lambda figure, path: path.touch())
+    monkeypatch.setattr(document, "save_pdf", lambda figure, path: write_text(path, ""))
 
 
 @pytest.mark.usefixtures("unsaved")

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from command_line import Ended, files, here
+from drawn import without_rendering
 from frames import frames, stacked
 from matplotlib.figure import Figure
 
@@ -18,7 +19,6 @@ from experiments import tables
 from experiments.command_line.terminal import closing_table
 from experiments.figures import STYLE
 from experiments.figures.parts import Picture, Table, Text
-from experiments.reports import page
 from experiments.reports.page import bullet_list, cell, file_name, table_text, write_page
 from experiments.store import Store
 from experiments.store import store as store_module
@@ -59,12 +59,7 @@ def ended(study: Path) -> Ended:
 @pytest.fixture
 def rendered_blank(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are drawn, but their files are left empty."""
-
-    def touch(figure: Figure, stem: Path) -> None:
-        for ending in (".png", ".svg"):
-            stem.with_name(f"{stem.name}{ending}").touch()
-
-    monkeypatch.setattr(page, "save_figure", touch)
+    without_rendering(monkeypatch)
 
 
 def report_of(folder: Path, study: str) -> str:

@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from command_line import here
-from matplotlib.figure import Figure
+from drawn import without_rendering
 
 from experiments import report
 from experiments.figures.parts import Table, Text
-from experiments.reports import page
 from experiments.reports import study as study_report
 from experiments.reports.sources import (
     Section,
@@ -37,20 +36,12 @@ GRID = (
 )
 
 
-def without_pictures(patched: pytest.MonkeyPatch) -> None:
-    def touch(figure: Figure, stem: Path) -> None:
-        for ending in (".png", ".svg"):
-            stem.with_name(f"{stem.name}{ending}").touch()
-
-    patched.setattr(page, "save_figure", touch)
-
-
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a study of 72 runs, and the report on it."""
     folder = tmp_path_factory.mktemp("study")
     with pytest.MonkeyPatch.context() as patched:
-        without_pictures(patched)
+        without_rendering(patched)
         assert here(folder, "run", *GRID, "study=some").code == 0
         assert here(folder, "report", "study=some").code == 0
     return folder / "results"
@@ -138,7 +129,7 @@ LABELLED = (
 def test_runs_under_several_schedules_and_labels_come_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without_pictures(monkeypatch)
+    without_rendering(monkeypatch)
     for words in LABELLED:
         ended = here(tmp_path, "run", *SCHEDULED, *words, "study=some")
         assert ended.code == 0, ended.err
@@ -156,7 +147,7 @@ def test_a_report_on_too_many_runs_is_on_some_seeds_of_every_setting(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copytree(study, tmp_path / "results")
-    without_pictures(monkeypatch)
+    without_rendering(monkeypatch)
     monkeypatch.setattr(report, "MOST_READ", 65)
     assert here(tmp_path, "report", "study=some").code == 0
     folder = tmp_path / "results" / "some" / "report"
@@ -245,7 +236,7 @@ def test_scattered_seeds_are_taken_from_the_lowest(tmp_path: Path, monkeypatch: 
 def test_a_report_on_an_uneven_sample_names_what_it_shows(
     uneven: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without_pictures(monkeypatch)
+    without_rendering(monkeypatch)
     monkeypatch.setattr(report, "MOST_READ", 60)
     assert here(uneven.parent, "report", "study=uneven").code == 0
     folder = uneven / "uneven" / "report"
@@ -260,7 +251,7 @@ def test_of_too_many_recorded_steps_those_of_the_first_seeds_are_read(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copytree(study, tmp_path / "results")
-    without_pictures(monkeypatch)
+    without_rendering(monkeypatch)
     steps = Store(study / "some").steps_a_run()
     pairs = 6  # of an optimizer and a problem: each has one best setting
     monkeypatch.setattr(study_report, "MOST_STEPS", int(2 * pairs * steps))

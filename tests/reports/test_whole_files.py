@@ -9,8 +9,9 @@ import pytest
 from command_line import files
 from matplotlib.figure import Figure
 
-from experiments.figures.parts import Table
+from experiments.figures.parts import Picture, Table
 from experiments.reports.html import Fold, write_folds
+from experiments.reports.latex import set_sections, write_latex
 from experiments.reports.page import save_figure, write_text, written
 from experiments.reports.sources import write_index
 from experiments.store.parquet import CannotWrite
@@ -35,11 +36,18 @@ def figure(folder: Path, said: str) -> None:
     save_figure(drawn, folder / "figures" / "curves")
 
 
+def latex(folder: Path, said: str) -> None:
+    drawn = Figure()
+    drawn.text(0, 0, said)
+    parts = [Picture("curves", "Curves", drawn), Table("best", "The best", pd.DataFrame({"said": [said]}))]
+    write_latex(folder, "a study", set_sections(folder, parts), said, "report")
+
+
 def index(folder: Path, said: str) -> None:
     write_index(folder, [pd.DataFrame({"table": [said]})])
 
 
-@pytest.mark.parametrize("write", [page, text, table, figure, index])
+@pytest.mark.parametrize("write", [page, text, table, figure, latex, index])
 def test_what_cannot_be_written_leaves_what_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path, str], None]
 ) -> None:

@@ -15,6 +15,7 @@ from experiments.reports.latex.figures import figure_text, save_pdf
 from experiments.reports.latex.markdown import latex
 from experiments.reports.latex.origin import made_with
 from experiments.reports.latex.tables import table_text
+from experiments.store.parquet import write_text
 
 FOLDER = "latex"
 NAME = "report.tex"
@@ -44,20 +45,27 @@ def write_latex(
         methods: a paragraph, as LaTeX.
         command: that writes it.
         before: how many sections come before the methods; None if all do.
+
+    Raises:
+        CannotWrite: the disk is full, say, or the folder read-only.
     """
-    folder = made_folder(report)
-    (folder / "methods.tex").write_text(methods, encoding="utf-8")
+    folder = report / FOLDER
+    write_text(folder / "methods.tex", methods)
     page = (files("experiments.reports.latex") / f"{NAME}.j2").read_text(encoding="utf-8")
     template = ENVIRONMENT.from_string(page)
     path = folder / NAME
     text = template.render(title=escaped(title), sections=sections, before=before, command=command)
-    path.write_text(text, encoding="utf-8")
+    write_text(path, text)
     return path
 
 
 def set_sections(report: Path, parts: Sequence[Part]) -> list[str]:
-    """Write the tables and figures of parts, and return the LaTeX of each section: ``##`` begins one."""
-    folder = made_folder(report)
+    """Write the tables and figures of parts, and return the LaTeX of each section: ``##`` begins one.
+
+    Raises:
+        CannotWrite: as ``write_latex``.
+    """
+    folder = report / FOLDER
     found: list[list[str]] = [[]]
     for part in carried(parts):
         if isinstance(part, Text) and part.text.startswith("# "):  # the title, which the document has
@@ -68,20 +76,12 @@ def set_sections(report: Path, parts: Sequence[Part]) -> list[str]:
     return ["\n".join(section) for section in found]
 
 
-def made_folder(report: Path) -> Path:
-    """Return the folder for LaTeX in that of a report, made if it is not there."""
-    folder = report / FOLDER
-    for name in ("tables", "figures"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def set_part(folder: Path, part: Part) -> str:
     """Write the file of a part, if it has one, and return what stands for it in the document."""
     if isinstance(part, Text):
         return latex(part.text)
     if isinstance(part, Table):
-        (folder / "tables" / f"{part.name}.tex").write_text(table_text(part), encoding="utf-8")
+        write_text(folder / "tables" / f"{part.name}.tex", table_text(part))
         return f"\\input{{tables/{part.name}.tex}}\n"
     if isinstance(part, Chart):
         return f"\\emph{{{caption(part.caption)}}}: to click through, in report.html.\n"

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from experiments.figures import STYLE
 from experiments.figures.parts import Picture
 from experiments.reports.latex.escape import caption
+from experiments.store.parquet import replacing
 
 TRUETYPE: Any = {"pdf.fonttype": 42}
 """Letters stay letters, which one can search and edit; matplotlib's own Type 3 many journals refuse."""
@@ -24,8 +25,8 @@ LINE = 6.6  # inches: a figure that is wider is made narrower
 def save_pdf(figure: Figure, path: Path) -> None:
     """Save a figure as PDF, without a date or a version. Equal content gives equal bytes."""
     marks = {"CreationDate": None, "Creator": None, "Producer": None}
-    with rc_context({**STYLE, **TRUETYPE}), quiet_fonts():
-        figure.savefig(path, metadata=marks)
+    with rc_context({**STYLE, **TRUETYPE}), quiet_fonts(), replacing(path) as temporary:
+        figure.savefig(temporary, format="pdf", metadata=marks)
 
 
 @contextmanager
